@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// A packet on its way through the stages, and the burst it travels in. Lives on the worker's stack or in its arena;
+// never leaves the worker (a packet handed over is parsed again by its owner).
+#ifndef WORKER_PACKET_H
+#define WORKER_PACKET_H
+
+#include <rte_mbuf.h>
+#include "shm/layout.h"
+
+#define BURST_MAX 64
+
+// Which stage has to look at the packet next. Each stage handles its own and moves them on; the burst's mask tells
+// which stages have anything to do.
+enum packet_stage {
+    PACKET_PREFILTER,
+    PACKET_PARSE,
+    PACKET_STEER,
+    PACKET_FLOW,     // session lookup
+    PACKET_NAT,      // missed: may create a session; or hit: translate
+    PACKET_ROUTE,    // longest-prefix match wanted
+    PACKET_ICMP,     // an ICMP error is to be sent for it (icmp_* below), then it is dropped
+    PACKET_NEIGHBOR, // next hop known
+    PACKET_LOCAL,    // for the gateway itself: kernel twin
+    PACKET_GONE,     // sent, handed over or dropped
+    PACKET_STAGES
+};
+
+enum packet_flag {
+    PACKET_V4 = 1 << 0,
+    PACKET_V6 = 1 << 1,
+    PACKET_FRAGMENT = 1 << 2,       // any fragment
+    PACKET_LATER_FRAGMENT = 1 << 3, // not the first: no ports
+    PACKET_TCP = 1 << 4,
+    PACKET_UDP = 1 << 5,
+    PACKET_ICMP_QUERY = 1 << 6, // ICMP or ICMPv6 echo (and other queries): identifier in both ports
+    PACKET_ICMP_ERROR = 1 << 7, // quotes another packet; the key is the QUOTED packet's, reversed (the flow's key)
+    PACKET_DF = 1 << 8,
+    PACKET_FROM_HOST = 1 << 9,   // made by this gateway: no TTL decrement, no filters, no NAT
+    PACKET_TRANSLATED = 1 << 10, // NAT is done with it
+    PACKET_SYN = 1 << 11,        // TCP SYN without ACK
+    PACKET_OPTIONS = 1 << 12,    // IPv4 options or IPv6 extension headers are present
+    PACKET_L4_KNOWN = 1 << 13,   // l4_off points at a whole TCP, UDP or ICMP header
+};
+
+struct packet {
+    struct rte_mbuf *m;
+    uint16_t flags; // enum packet_flag
+    uint8_t stage;  // enum packet_stage
+    uint8_t proto;  // final IP protocol (after extension headers)
+    uint16_t port_in; // slot in the port table
+    uint16_t port_out;
+    uint16_t l3_off; // bytes from the frame's start
+    uint16_t l4_off;
+    uint16_t l3_len; // bytes of the IP packet, header included
+    uint8_t tcp_flags;
+    uint8_t tos;
+    uint32_t hash;    // of the key, direction-dependent
+    uint32_t flow;    // entry index << 1 | direction, FLOW_NONE
+    uint32_t nexthop; // index in the route table
+    uint8_t icmp_type, icmp_code; // of the error to send
+    uint16_t icmp_mtu;
+    struct sl_flow_key key; // addresses and ports as they stand in the packet
+    uint16_t drop; // enum sl_drop: why, where an ICMP error is sent first
+    uint16_t pad;
+};
+static_assert(sizeof(struct packet) <= 128, "two cache lines");
+
+#define FLOW_NONE UINT32_MAX
+
+struct burst {
+    uint16_t count;
+    uint16_t port_in;
+    uint32_t stages; // bit per enum packet_stage: some packet of the burst waits there
+    struct packet packet[BURST_MAX];
+};
+
+static inline void packet_to(struct burst *burst, struct packet *packet, enum packet_stage stage)
+{
+    packet->stage = stage;
+    burst->stages |= 1u << stage;
+}
+
+#endif
