@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The config as the operator wrote it, field by field: what libcyaml fills from YAML by the table in schema.c.
-// Text stays text here; check.c proves it, and control/apply compiles it into tables. Freed by sl_config_free().
+// The config as the operator wrote it, field by field: what libcyaml fills from YAML by the table in
+// schema.c. Text stays text here; the loader proves it (text.h reads it), and control/apply compiles it into
+// tables. Whatever the file leaves out holds its default. Freed by sl_config_free(). Only sl_config_load()
+// makes one: values are right.
 #ifndef SL_CONFIG_MODEL_H
 #define SL_CONFIG_MODEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SL_CONFIG_MSS_NONE 0
+#define SL_CONFIG_MSS_AUTO 1 // to the port's MTU, less the headers
+
 struct sl_config_port {
-    char *name;   // also the name of the kernel twin
-    char *device; // af_xdp:IFACE pci:ADDRESS memif:SOCKET[,role=..] tap:IFACE af_packet:IFACE pcap:IN,OUT null:
+    char *name; // also the name of the kernel twin
+    char *
+        device; // af_xdp:IFACE pci:ADDRESS memif:SOCKET[,role=..] tap:IFACE af_packet:IFACE pcap:IN,OUT null:
     char **addresses; // "10.0.0.1/24", "fd00::1/64"
     unsigned addresses_count;
-    char *mac;      // optional "02:00:00:00:00:01"
-    uint16_t mtu;   // default 1500
+    char *mac;       // optional "02:00:00:00:00:01"
+    uint16_t mtu;    // default 1500
     uint16_t queues; // default 0: as many as the workers, or as the device has
-    bool twin;      // default true
-    bool martians;  // default true: drop impossible sources
-    bool enabled;   // default true
-    uint16_t mss_clamp; // default 0: none; 1: "to MTU" is the keyword `auto`, see schema.c
+    bool twin;       // default true
+    bool martians;   // default true: drop impossible sources
+    bool enabled;    // default true
+    uint16_t
+        mss_clamp; // bytes; SL_CONFIG_MSS_NONE (keyword `none`, default), SL_CONFIG_MSS_AUTO (keyword `auto`)
 };
 
 struct sl_config_via { // one way of a route
-    char *address; // gateway; absent: the port's own link
-    char *port;    // optional where the gateway's subnet tells it
-    uint16_t weight; // 1-256, default 1
+    char *address;     // gateway; absent: the port's own link
+    char *port;        // optional where the gateway's subnet tells it
+    uint16_t weight;   // 1-256, default 1
 };
 
 enum sl_config_route_kind { SL_CONFIG_ROUTE_VIA, SL_CONFIG_ROUTE_BLACKHOLE, SL_CONFIG_ROUTE_REJECT };
@@ -89,20 +96,20 @@ struct sl_config_set {
     char *name;
     char **prefixes;
     unsigned prefixes_count;
-    char **files; // a prefix a line, '#' starts a comment
+    char **files; // absolute after loading; a prefix a line, '#' starts a comment
     unsigned files_count;
 };
 
 struct sl_config_rule {
-    int action; // enum sl_prefilter_action: `deny: SET` or `allow: SET`
-    char *set;
+    char *deny; // name of a set; just one of the two is there
+    char *allow;
 };
 
 struct sl_config_prefilter_port {
     char *port;
     struct sl_config_rule *rules; // first match wins
     unsigned rules_count;
-    int fallback; // key "default": allow (default) or deny
+    int fallback; // key "default": enum sl_prefilter_action, allow where absent
 };
 
 struct sl_config_prefilter {
@@ -127,7 +134,8 @@ struct sl_config {
     unsigned ports_count;
     struct sl_config_route *routes;
     unsigned routes_count;
-    char **route_files; // a line each: PREFIX via ADDRESS [port PORT] [weight N] | PREFIX blackhole | PREFIX reject
+    char **route_files; // absolute after loading; a line each: PREFIX via ADDRESS [port PORT] [weight N] |
+                        // PREFIX blackhole | PREFIX reject
     unsigned route_files_count;
     struct sl_config_neighbor *neighbors;
     unsigned neighbors_count;
