@@ -13,6 +13,7 @@
 
 struct house {
     const struct tables *tables; // newest handed to the workers; NULL before the first generation
+    struct generations *generations; // housekeeping/generation.h
     struct sl_board *board;
     struct sl_counter_block *counters; // block SL_MAX_WORKERS
     struct rte_mempool *pool;

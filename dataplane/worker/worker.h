@@ -32,6 +32,7 @@ struct token_bucket {
 struct worker {
     // read on every burst
     const struct tables *tables; // of the generation in use; changes only between bursts
+    const struct tables *next_tables; // mailbox, w: housekeeping: the newest tables (housekeeping/generation.h)
     struct sl_counter_block *counters;
     struct flow_table *flows;
     struct nat *nat;
@@ -49,6 +50,7 @@ struct worker {
     struct fragment_table *fragments;
     struct token_bucket icmp_errors;
     struct sl_board_worker *board;
+    uint64_t tables_taken; // generation of `tables`, echoed once nothing older is in use  r: housekeeping
     struct tx_buffer tx[SL_MAX_PORTS];
     uint16_t device[SL_MAX_PORTS]; // DPDK port id of each port slot, UINT16_MAX: none
 };
