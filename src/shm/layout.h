@@ -197,7 +197,8 @@ struct sl_route_table { /* w: control  r: data plane. The one table that is upda
     uint32_t group_capacity;
     uint64_t lpm_offset; // an LPM blob (src/table/lpm.h) with a v4 and a v6 trie, 64-byte aligned
     uint64_t lpm_size;   // bytes, free room for updates included
-    uint64_t reserved[6];
+    uint64_t hash_seed;  // of the ECMP hash: kept from table to table, so that flows keep their path over an apply
+    uint64_t reserved[5];
 };
 
 // ---- NAT table ----------------------------------------------------------------------------------------------
@@ -433,7 +434,7 @@ enum sl_neighbor_state { // RFC 4861 section 7.3.2; ARP entries use the same mac
 
 struct sl_neighbor { /* w: housekeeping  r: workers, control */
     struct sl_ip ip;
-    uint64_t mac_state; // one atomic word: byte 0-5 the MAC, byte 6 enum sl_neighbor_state, byte 7 zero
+    uint64_t mac_state; // one atomic word: byte 0-5 the MAC, byte 6 enum sl_neighbor_state, byte 7 the keys the slot has held
     uint16_t port;
     uint16_t pad;
     uint32_t updated_ms; // when the state last changed, CLOCK_MONOTONIC, wrapping
@@ -445,10 +446,11 @@ static_assert(sizeof(struct sl_neighbor) == 64, "a line");
 
 struct sl_neighbor_segment {
     struct sl_segment segment;
-    uint32_t capacity; // a power of two; open addressing, linear probing
-    uint32_t used;
+    uint32_t capacity; // slots, a power of two; open addressing in windows of 16 slots
+    uint32_t used;     // entries in use
     uint64_t entry_offset;
-    uint64_t pad[6];
+    uint64_t seed; // of the hash: drawn when the file is made, so that nobody can aim at one window
+    uint64_t pad[5];
 };
 
 // ---- rings --------------------------------------------------------------------------------------------------
