@@ -59,9 +59,12 @@ struct packet {
     uint32_t nexthop; // index in the route table
     uint8_t icmp_type, icmp_code; // of the error to send
     uint16_t icmp_mtu;
-    struct sl_flow_key key; // addresses and ports as they stand in the packet
+    struct sl_flow_key key; // addresses and ports as they stand in the packet; ICMP error: see PACKET_ICMP_ERROR
     uint16_t drop; // enum sl_drop: why, where an ICMP error is sent first
-    uint16_t pad;
+    uint8_t key_proto; // the protocol that belongs to the key: proto, but the quoted packet's for ICMP errors
+    uint8_t pad;
+    uint16_t quote_l3_off; // ICMP error: the quoted IP header, bytes from the frame's start
+    uint16_t quote_l4_off; // ICMP error: its transport header, of which 8 bytes at least are there
 };
 static_assert(sizeof(struct packet) <= 128, "two cache lines");
 

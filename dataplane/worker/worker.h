@@ -6,6 +6,7 @@
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include "base/hash.h"
 #include "shm/layout.h"
 #include "worker/packet.h"
 #include "worker/tables.h"
@@ -41,6 +42,7 @@ struct worker {
     uint32_t count;    // of workers
     uint32_t now_ms;   // CLOCK_MONOTONIC in ms, wrapping; taken once a burst
     uint32_t ip_id;    // next IPv4 identification
+    struct sl_hash_seed hash_seed; // secret, the same for all workers of the process
     struct rte_mempool *pool;
     // slow roads
     struct rte_ring *to_house;                 // packets for the housekeeping thread (struct handover in the mbuf)
@@ -103,6 +105,13 @@ void worker_to_house(struct worker *worker, struct packet *packet, enum handover
 static inline void worker_count(struct worker *worker, enum sl_counter counter, uint64_t by)
 {
     worker->counters->counter[counter] += by;
+}
+
+// Counts a packet that goes no further, for whoever ends it: packet_drop, icmp_stage, rings that are full.
+static inline void worker_count_drop(struct worker *worker, uint16_t port_in, enum sl_drop reason)
+{
+    worker->counters->drop[reason]++;
+    worker->counters->port[port_in].drop_packets++;
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/ip.h"
 
 #define SL_ETHERTYPE_IPV4 0x0800
-#define SL_ETHERTYPE_ARP 0x0806
+#define SL_ETHERTYPE_ARP  0x0806
 #define SL_ETHERTYPE_VLAN 0x8100
 #define SL_ETHERTYPE_IPV6 0x86dd
 
@@ -57,8 +57,8 @@ struct sl_ipv4 {
     sl_be32 src, dst;
 } __attribute__((packed, aligned(2)));
 static_assert(sizeof(struct sl_ipv4) == 20, "RFC 791");
-#define SL_IPV4_DF 0x4000
-#define SL_IPV4_MF 0x2000
+#define SL_IPV4_DF     0x4000
+#define SL_IPV4_MF     0x2000
 #define SL_IPV4_OFFSET 0x1fff
 
 struct sl_ipv6 {
@@ -110,7 +110,8 @@ static_assert(sizeof(struct sl_icmp) == 8, "RFC 792");
 
 enum {
     SL_ICMP_ECHO_REPLY = 0,
-    SL_ICMP_UNREACHABLE = 3, // codes: 0 net, 1 host, 2 protocol, 3 port, 4 fragmentation needed, 13 prohibited
+    // codes: 0 net, 1 host, 2 protocol, 3 port, 4 fragmentation needed, 13 prohibited
+    SL_ICMP_UNREACHABLE = 3,
     SL_ICMP_SOURCE_QUENCH = 4,
     SL_ICMP_REDIRECT = 5,
     SL_ICMP_ECHO = 8,
