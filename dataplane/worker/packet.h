@@ -74,6 +74,7 @@ struct burst {
     uint16_t count;
     uint16_t port_in;
     uint32_t stages; // bit per enum packet_stage: some packet of the burst waits there
+    uint8_t hops;    // times these packets were handed between workers already
     struct packet packet[BURST_MAX];
 };
 
