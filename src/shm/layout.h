@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/ip.h"
+#include "shm/prefilter.h"
 
 #define SL_SHM_MAGIC 0x00656369756c73ULL // "sluice\0\0", little-endian
 #define SL_SHM_MAJOR 1
@@ -267,25 +268,7 @@ struct sl_nat_table { /* w: control, before publishing  r: data plane */
 };
 
 // ---- prefilter table ----------------------------------------------------------------------------------------
-#define SL_PREFILTER_RULES 16 // rules a port may have
-#define SL_PREFILTER_SETS 256
-
-enum sl_prefilter_action { SL_PREFILTER_ALLOW, SL_PREFILTER_DENY };
-
-struct sl_prefilter_rule {
-    uint16_t set;    // index into set[]
-    uint8_t action;  // enum sl_prefilter_action
-    uint8_t counter; // index of its hit counter within the port: its place in the list
-};
-
-struct sl_prefilter_port { // indexed by port slot; also the value of the XDP program's map, keyed by ifindex
-    uint32_t rule_count;
-    uint32_t flags;   // SL_PORT_MARTIANS
-    uint8_t fallback; // action where no rule matched
-    uint8_t pad[7];
-    struct sl_prefilter_rule rule[SL_PREFILTER_RULES];
-};
-
+// Rules and ports of the prefilter are in shm/prefilter.h: the XDP program reads them too.
 struct sl_prefilter_set {
     char name[SL_NAT_NAME];
     uint64_t entries_v4, entries_v6;
@@ -303,13 +286,6 @@ struct sl_prefilter_table { /* w: control, before publishing  r: data plane */
 };
 
 // ---- counters -----------------------------------------------------------------------------------------------
-enum sl_drop { // why a packet went no further; the table is drop.def
-#define SL_DROP(name, text) SL_DROP_##name,
-#include "shm/drop.def"
-#undef SL_DROP
-    SL_DROP_KINDS
-};
-
 enum sl_counter { // the table is counter.def
 #define SL_COUNTER(name, text) SL_COUNTER_##name,
 #include "shm/counter.def"
