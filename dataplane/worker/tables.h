@@ -7,6 +7,8 @@
 #include "shm/layout.h"
 #include "table/lpm.h"
 
+struct nat_binding; // nat/binding.h
+
 struct tables {
     uint64_t generation;
     const struct sl_port_table *port_table;
@@ -21,6 +23,7 @@ struct tables {
     const struct sl_lpm *lpm; // routes, v4 and v6
 
     const struct sl_nat_table *nat; // NULL: none configured
+    const struct nat_binding *nat_binding; // made by nat_share_bind(), nat/share.h
     const struct sl_prefilter_table *prefilter; // NULL: none configured
 
     uint64_t xdp_ports; // bit per port slot: its prefilter runs in XDP, skip the worker's stage
