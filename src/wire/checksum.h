@@ -29,12 +29,13 @@ uint64_t sl_csum_add_odd(uint64_t sum, const void *bytes, size_t len_bytes);
 uint64_t sl_csum_pseudo_v4(sl_be32 src, sl_be32 dst, uint8_t proto, uint16_t l4_len);
 uint64_t sl_csum_pseudo_v6(const void *src, const void *dst, uint8_t proto, uint32_t l4_len);
 
+// The sum's 16 bits, not yet complemented. Adding a number to itself with its halves exchanged leaves in the
+// upper half the end-around-carried sum of both: two folds without a loop.
 static inline uint16_t sl_csum_fold(uint64_t sum)
 {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16) + (((sum & 0xffff) + (sum >> 16)) >> 16));
+    uint32_t half = (uint32_t)(((sum << 32 | sum >> 32) + sum) >> 32);
+
+    return (uint16_t)(((half << 16 | half >> 16) + half) >> 16);
 }
 
 // The checksum field for a sum taken with that field zero. Also the verdict over a message with its field in
@@ -104,8 +105,7 @@ static inline void sl_csum_diff_odd(struct sl_csum_diff *diff, struct sl_csum_di
     diff->sum += __builtin_bswap16(sl_csum_fold(part.sum));
 }
 
-// One byte and its neighbor seen as the 16-bit word they form are the common odd case: TTL, TOS, protocol.
-// Any bytes at any offset, for what is rare; offset only tells odd from even.
+// Any bytes at any offset of their message, for what is rare; the offset only tells odd from even.
 void sl_csum_diff_bytes(struct sl_csum_diff *diff, size_t offset, const void *before, const void *after,
                         size_t len_bytes);
 

@@ -41,4 +41,18 @@ static inline bool sl_ip_view_fragment(const struct sl_ip_view *view)
     return view->more_fragments || view->fragment_off != 0;
 }
 
+// What a fragment may not say, of either family.
+static inline enum sl_wire_verdict sl_ip_view_check_fragment(const struct sl_ip_view *view)
+{
+    size_t data = (size_t)(view->total_len - view->l4_off);
+
+    // Ends behind the largest datagram there is, to overrun who reassembles it.
+    if (view->fragment_off + data > UINT16_MAX)
+        return SL_WIRE_BAD_FRAGMENT;
+    // More follow, yet the next could not start where this one ends; or it brings nothing.
+    if (view->more_fragments && (data % 8 != 0 || data == 0))
+        return SL_WIRE_BAD_FRAGMENT;
+    return SL_WIRE_OK;
+}
+
 #endif

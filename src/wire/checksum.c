@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checksums over bytes of any length and place; the per-field work is inline in checksum.h. Pure; any thread.
+#include "wire/checksum.h"
+
+#include <string.h>
+
+typedef unsigned __int128 wide; // its upper half gathers the carries of the lower
+
+static uint64_t word_at(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+// 128 bits to below 2^34, as ones' complement: 2^32 weighs as 1.
+static uint64_t wide_fold(wide sum)
+{
+    uint64_t low = (uint64_t)sum, high = (uint64_t)(sum >> 64);
+
+    return (low & 0xffffffff) + (low >> 32) + (high & 0xffffffff) + (high >> 32);
+}
+
+// The last 0-7 bytes as a word, zeros behind them.
+static uint64_t tail_word(const uint8_t *at, size_t len_bytes)
+{
+    uint64_t word = 0;
+
+    for (size_t i = 0; i < len_bytes; i++)
+        word |= (uint64_t)at[i] << 8 * i;
+    return word;
+}
+
+uint64_t sl_csum_add(uint64_t sum, const void *bytes, size_t len_bytes)
+{
+    const uint8_t *at = (const uint8_t *)bytes;
+    wide even = 0, odd = 0; // two chains of additions, so that one need not wait for the other's carry
+
+    for (; len_bytes >= 16; len_bytes -= 16, at += 16) {
+        even += word_at(at);
+        odd += word_at(at + 8);
+    }
+    if (len_bytes >= 8) {
+        even += word_at(at);
+        at += 8;
+        len_bytes -= 8;
+    }
+    return sum + wide_fold(even + odd + tail_word(at, len_bytes));
+}
+
+uint64_t sl_csum_add_odd(uint64_t sum, const void *bytes, size_t len_bytes)
+{
+    return sum + __builtin_bswap16(sl_csum_fold(sl_csum_add(0, bytes, len_bytes)));
+}
+
+uint64_t sl_csum_pseudo_v4(sl_be32 src, sl_be32 dst, uint8_t proto, uint16_t l4_len)
+{
+    return (uint64_t)src + dst + __builtin_bswap16(proto) + __builtin_bswap16(l4_len);
+}
+
+uint64_t sl_csum_pseudo_v6(const void *src, const void *dst, uint8_t proto, uint32_t l4_len)
+{
+    uint64_t sum = sl_csum_add(sl_csum_add(0, src, 16), dst, 16);
+
+    return sum + __builtin_bswap32(l4_len) + __builtin_bswap32(proto);
+}
+
+void sl_csum_diff_bytes(struct sl_csum_diff *diff, size_t offset, const void *before, const void *after,
+                        size_t len_bytes)
+{
+    uint16_t gone = sl_csum_fold(sl_csum_add(0, before, len_bytes));
+    uint16_t come = sl_csum_fold(sl_csum_add(0, after, len_bytes));
+    struct sl_csum_diff part = {(uint16_t)~gone + (uint64_t)come};
+
+    if (offset & 1)
+        sl_csum_diff_odd(diff, part);
+    else
+        diff->sum += part.sum;
+}
