@@ -59,7 +59,9 @@ struct packet {
     uint32_t nexthop; // index in the route table
     uint8_t icmp_type, icmp_code; // of the error to send
     uint16_t icmp_mtu;
-    struct sl_flow_key key; // addresses and ports as they stand in the packet; ICMP error: see PACKET_ICMP_ERROR
+    // Addresses and ports as they stand in the packet; of an ICMP error as PACKET_ICMP_ERROR says. key.dst is the
+    // packet's own destination always: parse drops an error that goes elsewhere than to whom it quotes.
+    struct sl_flow_key key;
     uint16_t drop; // enum sl_drop: why, where an ICMP error is sent first
     uint8_t key_proto; // the protocol that belongs to the key: proto, but the quoted packet's for ICMP errors
     uint8_t pad;

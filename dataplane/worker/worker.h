@@ -125,11 +125,4 @@ static inline void worker_count(struct worker *worker, enum sl_counter counter, 
     worker->counters->counter[counter] += by;
 }
 
-// Counts a packet that goes no further, for whoever ends it: packet_drop, icmp_stage, rings that are full.
-static inline void worker_count_drop(struct worker *worker, uint16_t port_in, enum sl_drop reason)
-{
-    worker->counters->drop[reason]++;
-    worker->counters->port[port_in].drop_packets++;
-}
-
 #endif

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parse stage: headers in, struct packet out. What is for the neighbor protocols goes to housekeeping,
+// what cannot be is dropped with its reason, the rest moves on: to steering where the port takes part in NAT,
+// else to routing. Called by pipeline_run for each burst, on the worker's thread; parse_packet also by who
+// makes packets.
+#include "worker/parse.h"
+
+#include "wire/headers.h"
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/l4.h"
+
+// The bytes of one IP packet while it is read.
+struct span {
+    const uint8_t *l3;
+    size_t have;  // bytes that may be touched: to the end of the first segment
+    size_t whole; // bytes of the frame, link-layer padding included
+};
+
+static const uint16_t drop_of_ipv4[] = {
+    [SL_WIRE_OK] = SL_DROP_none,
+    [SL_WIRE_TOO_SHORT] = SL_DROP_too_short,
+    [SL_WIRE_BAD_HEADER] = SL_DROP_ipv4_bad_header,
+    [SL_WIRE_BAD_CHECKSUM] = SL_DROP_ipv4_bad_checksum,
+    [SL_WIRE_SOURCE_ROUTE] = SL_DROP_source_route,
+    [SL_WIRE_BAD_OPTION] = SL_DROP_ipv4_bad_header,
+    [SL_WIRE_BAD_L4] = SL_DROP_l4_bad_header,
+    [SL_WIRE_BAD_FRAGMENT] = SL_DROP_fragment_overlap,
+    [SL_WIRE_FIRST_TOO_SMALL] = SL_DROP_fragment_tiny,
+};
+
+static const uint16_t drop_of_ipv6[] = {
+    [SL_WIRE_OK] = SL_DROP_none,
+    [SL_WIRE_TOO_SHORT] = SL_DROP_too_short,
+    [SL_WIRE_BAD_HEADER] = SL_DROP_ipv6_bad_header,
+    [SL_WIRE_BAD_CHECKSUM] = SL_DROP_ipv6_bad_header,
+    [SL_WIRE_SOURCE_ROUTE] = SL_DROP_source_route,
+    [SL_WIRE_BAD_OPTION] = SL_DROP_ipv6_bad_extension,
+    [SL_WIRE_BAD_L4] = SL_DROP_l4_bad_header,
+    [SL_WIRE_BAD_FRAGMENT] = SL_DROP_fragment_overlap,
+    [SL_WIRE_FIRST_TOO_SMALL] = SL_DROP_fragment_tiny,
+};
+
+// ---- transport
+// ----------------------------------------------------------------------------------------------
+static enum sl_wire_verdict parse_tcp(struct packet *packet, const struct sl_tcp *tcp, size_t have,
+                                      size_t len)
+{
+    if (unlikely(len < sizeof(*tcp)))
+        return SL_WIRE_BAD_L4;
+    if (unlikely(have < sizeof(*tcp)))
+        return SL_WIRE_TOO_SHORT;
+    size_t header = (size_t)(tcp->data_offset >> 4) * 4;
+    if (unlikely(header < sizeof(*tcp) || header > len)) // shorter than the least, or ends behind the packet
+        return SL_WIRE_BAD_L4;
+    if (unlikely(header > have))
+        return SL_WIRE_TOO_SHORT;
+    packet->key.sport = tcp->sport;
+    packet->key.dport = tcp->dport;
+    packet->tcp_flags = tcp->flags;
+    bool opens = (tcp->flags & (SL_TCP_SYN | SL_TCP_ACK)) == SL_TCP_SYN;
+    packet->flags |= (uint16_t)(PACKET_TCP | PACKET_L4_KNOWN | (opens ? PACKET_SYN : 0));
+    return SL_WIRE_OK;
+}
+
+static enum sl_wire_verdict parse_udp(struct packet *packet, const struct sl_udp *udp, size_t have,
+                                      size_t len)
+{
+    if (unlikely(len < sizeof(*udp)))
+        return SL_WIRE_BAD_L4;
+    if (unlikely(have < sizeof(*udp)))
+        return SL_WIRE_TOO_SHORT;
+    size_t told = sl_host16(udp->len);
+    // Shorter than its own header, or longer than the packet (of a fragment it is the whole datagram's
+    // length).
+    if (unlikely(told < sizeof(*udp) || (told > len && !(packet->flags & PACKET_FRAGMENT))))
+        return SL_WIRE_BAD_L4;
+    packet->key.sport = udp->sport;
+    packet->key.dport = udp->dport;
+    packet->flags |= PACKET_UDP | PACKET_L4_KNOWN;
+    return SL_WIRE_OK;
+}
+
+// An error is keyed by the packet it quotes, seen from the other side: as the flow's packets are that travel
+// the way the error does.
+static enum sl_wire_verdict parse_icmp_error(struct packet *packet, const struct sl_icmp *icmp, size_t have,
+                                             bool v6)
+{
+    struct sl_quote quote;
+    enum sl_wire_verdict verdict = sl_icmp_quote(v6, icmp, have, &quote);
+
+    if (verdict != SL_WIRE_OK)
+        return SL_WIRE_BAD_L4;
+    // Errors go to whom the quoted packet came from; another destination is forged. So key.dst is the
+    // packet's own destination here too.
+    if (memcmp(&quote.src, &packet->key.dst, sizeof(quote.src)) != 0)
+        return SL_WIRE_BAD_L4;
+    memcpy(&packet->key.src, &quote.dst, sizeof(quote.dst));
+    packet->key.sport = quote.dport;
+    packet->key.dport = quote.sport;
+    packet->key_proto = quote.proto;
+    packet->quote_l3_off = (uint16_t)(packet->l4_off + quote.ip_off);
+    packet->quote_l4_off = (uint16_t)(packet->l4_off + quote.l4_off);
+    packet->flags |= PACKET_ICMP_ERROR;
+    return SL_WIRE_OK;
+}
+
+static enum sl_wire_verdict parse_icmp(struct packet *packet, const struct sl_icmp *icmp, size_t have,
+                                       size_t len)
+{
+    bool v6 = (packet->flags & PACKET_V6) != 0;
+
+    if (len < sizeof(*icmp))
+        return SL_WIRE_BAD_L4;
+    if (have < sizeof(*icmp))
+        return SL_WIRE_TOO_SHORT;
+    packet->flags |= PACKET_L4_KNOWN;
+    switch (sl_icmp_classify(v6, icmp->type)) {
+    case SL_ICMP_QUERY:
+        packet->key.sport = packet->key.dport = icmp->id;
+        packet->flags |= PACKET_ICMP_QUERY;
+        return SL_WIRE_OK;
+    case SL_ICMP_ERROR:
+        return parse_icmp_error(packet, icmp, have, v6);
+    case SL_ICMP_OTHER:
+        break;
+    }
+    return SL_WIRE_OK;
+}
+
+static enum sl_wire_verdict parse_l4(struct packet *packet, const void *l4, size_t have, size_t len)
+{
+    if (likely(packet->proto == SL_PROTO_TCP))
+        return parse_tcp(packet, l4, have, len);
+    if (likely(packet->proto == SL_PROTO_UDP))
+        return parse_udp(packet, l4, have, len);
+    if (packet->proto == (packet->flags & PACKET_V6 ? SL_PROTO_ICMPV6 : SL_PROTO_ICMP))
+        return parse_icmp(packet, l4, have, len);
+    return SL_WIRE_OK;
+}
+
+// ---- fragments
+// ---------------------------------------------------------------------------------------------- A first
+// fragment must bring its whole transport header (RFC 1858 section 3, RFC 7112): what filters and NAT decide
+// by must not come later, or twice.
+static enum sl_wire_verdict parse_fragment(struct packet *packet, const struct sl_ip_view *view,
+                                           const void *l4, size_t have, size_t len)
+{
+    packet->flags |= PACKET_FRAGMENT;
+    if (view->fragment_off == 0) {
+        enum sl_wire_verdict verdict = parse_l4(packet, l4, have, len);
+        return verdict == SL_WIRE_BAD_L4 ? SL_WIRE_FIRST_TOO_SMALL : verdict;
+    }
+    packet->flags |= PACKET_LATER_FRAGMENT;
+    // Overwrites the TCP flags that the first fragment showed (RFC 1858 section 4.2).
+    if (view->proto == SL_PROTO_TCP && view->fragment_off == 8)
+        return SL_WIRE_FIRST_TOO_SMALL;
+    return SL_WIRE_OK;
+}
+
+// ---- network
+// ------------------------------------------------------------------------------------------------ What
+// stands behind the IP header, of which the view has been taken.
+static inline enum sl_wire_verdict parse_behind_ip(struct packet *packet, const struct span *span,
+                                                   const struct sl_ip_view *view)
+{
+    size_t len = (size_t)(view->total_len - view->l4_off);
+    size_t have = RTE_MIN(span->have, (size_t)view->total_len) - view->l4_off;
+    const uint8_t *l4 = span->l3 + view->l4_off;
+
+    packet->l3_len = view->total_len;
+    packet->l4_off = (uint16_t)(packet->l3_off + view->l4_off);
+    packet->proto = packet->key_proto = view->proto;
+    packet->tos = view->tos;
+    packet->tcp_flags = 0;
+    packet->flags |= (uint16_t)((view->options ? PACKET_OPTIONS : 0) | (view->dont_fragment ? PACKET_DF : 0));
+    packet->key.sport = packet->key.dport = 0;
+    if (unlikely(sl_ip_view_fragment(view)))
+        return parse_fragment(packet, view, l4, have, len);
+    return parse_l4(packet, l4, have, len);
+}
+
+static inline enum sl_drop parse_ipv4(struct packet *packet, const struct span *span)
+{
+    const struct sl_ipv4 *ip = (const struct sl_ipv4 *)span->l3;
+    struct sl_ip_view view;
+    enum sl_wire_verdict verdict = sl_ipv4_view(ip, span->have, span->whole, &view);
+
+    if (unlikely(verdict != SL_WIRE_OK))
+        return drop_of_ipv4[verdict];
+    packet->flags |= PACKET_V4;
+    packet->key.src = sl_ip_v4(ip->src);
+    packet->key.dst = sl_ip_v4(ip->dst);
+    return drop_of_ipv4[parse_behind_ip(packet, span, &view)];
+}
+
+// Mapped addresses are how we hold IPv4; on the wire they would pass for it (RFC 4942 section 2.2).
+static enum sl_drop check_mapped(const struct packet *packet)
+{
+    struct sl_ip src = packet->key.src, dst = packet->key.dst;
+
+    if (unlikely(sl_ip_is_v4(&src)))
+        return SL_DROP_martian_source;
+    return unlikely(sl_ip_is_v4(&dst)) ? SL_DROP_martian_destination : SL_DROP_none;
+}
+
+static inline enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
+{
+    const struct sl_ipv6 *ip = (const struct sl_ipv6 *)span->l3;
+    struct sl_ip_view view;
+    enum sl_wire_verdict verdict = sl_ipv6_view(ip, span->have, span->whole, &view);
+
+    if (unlikely(verdict != SL_WIRE_OK))
+        return drop_of_ipv6[verdict];
+    packet->flags |= PACKET_V6;
+    memcpy(&packet->key.src, ip->src, sizeof(ip->src));
+    memcpy(&packet->key.dst, ip->dst, sizeof(ip->dst));
+    enum sl_drop mapped = check_mapped(packet);
+    if (unlikely(mapped != SL_DROP_none))
+        return mapped;
+    return drop_of_ipv6[parse_behind_ip(packet, span, &view)];
+}
+
+// Frames are filled up to 60 bytes on Ethernet; what is sent on is the packet alone.
+static bool trim_padding(struct packet *packet, const struct span *span)
+{
+    size_t padding = span->whole - packet->l3_len;
+
+    return likely(padding == 0) || rte_pktmbuf_trim(packet->m, (uint16_t)padding) == 0;
+}
+
+static inline enum sl_drop parse_ip(const struct worker *worker, struct packet *packet, bool v4)
+{
+    const struct rte_mbuf *m = packet->m;
+    const uint8_t *l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off);
+    struct span span = {l3, m->data_len - packet->l3_off, m->pkt_len - packet->l3_off};
+
+    enum sl_drop drop = v4 ? parse_ipv4(packet, &span) : parse_ipv6(packet, &span);
+    if (unlikely(drop != SL_DROP_none))
+        return drop;
+    if (unlikely(!trim_padding(packet, &span)))
+        return SL_DROP_too_short;
+    packet->hash = (uint32_t)sl_hash_key(&worker->hash_seed, &packet->key, packet->key_proto);
+    return SL_DROP_none;
+}
+
+enum sl_drop parse_packet(const struct worker *worker, struct packet *packet)
+{
+    if (packet->m->data_len <= packet->l3_off)
+        return SL_DROP_too_short;
+    // Version 4 by its first four bits; the IPv6 parser refuses what is neither.
+    return parse_ip(worker, packet,
+                    *rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off) >> 4 == 4);
+}
+
+// ---- link
+// ---------------------------------------------------------------------------------------------------
+#define MAC_MASK  0x0000ffffffffffffULL
+#define MAC_GROUP 1u // lowest bit of the first byte: multicast and broadcast
+
+static uint64_t mac_word(const uint8_t mac[6])
+{
+    uint64_t word = 0;
+
+    memcpy(&word, mac, 6);
+    return word;
+}
+
+// A subnet's broadcast address on this port (RFC 919), or the limited one.
+static bool is_broadcast_v4(const struct sl_port *port, sl_be32 dst)
+{
+    if (dst == UINT32_MAX)
+        return true;
+    for (uint32_t i = 0; i < port->addr_count && i < SL_MAX_PORT_ADDRS; i++) {
+        const struct sl_port_addr *addr = &port->addr[i];
+        if (!sl_ip_is_v4(&addr->ip) || addr->len >= 31) // point-to-point links have none (RFC 3021)
+            continue;
+        if (dst == (addr->ip.w[3] | sl_be32_of(UINT32_MAX >> addr->len)))
+            return true;
+    }
+    return false;
+}
+
+// A frame to everyone may carry only a packet to everyone (RFC 1812 section 5.3.4, RFC 1122 section 3.3.6).
+static bool group_frame_allowed(const struct worker *worker, const struct packet *packet)
+{
+    if (packet->flags & PACKET_V6)
+        return packet->key.dst.b[0] == 0xff;
+    sl_be32 dst = packet->key.dst.w[3];
+    return packet->key.dst.b[12] >> 4 == 0xe || is_broadcast_v4(&worker->tables->port[packet->port_in], dst);
+}
+
+static bool is_neighbor_discovery(const struct packet *packet)
+{
+    if (packet->proto != SL_PROTO_ICMPV6 ||
+        (packet->flags & (PACKET_V6 | PACKET_L4_KNOWN | PACKET_LATER_FRAGMENT)) !=
+            (PACKET_V6 | PACKET_L4_KNOWN))
+        return false;
+    uint8_t type = *rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l4_off);
+    return type >= SL_ICMP6_ROUTER_SOLICIT && type <= SL_ICMP6_REDIRECT;
+}
+
+// An ARP message, of which housekeeping may then read all 28 bytes.
+static void to_arp(struct worker *worker, struct packet *packet)
+{
+    if (packet->m->data_len < sizeof(struct sl_eth) + sizeof(struct sl_arp))
+        packet_drop(worker, packet, SL_DROP_too_short);
+    else
+        worker_to_house(worker, packet, HANDOVER_ARP);
+}
+
+// Neighbor discovery goes to housekeeping. True where the packet is none and goes on.
+static bool parse_discovery(struct worker *worker, struct packet *packet)
+{
+    if (likely(!is_neighbor_discovery(packet)))
+        return true;
+    if (packet->flags & PACKET_FRAGMENT) // RFC 6980 section 5
+        packet_drop(worker, packet, SL_DROP_neighbor_bad);
+    else
+        worker_to_house(worker, packet, HANDOVER_ARP);
+    return false;
+}
+
+// What is not IP, or too short to be anything.
+static void parse_other(struct worker *worker, struct packet *packet, uint16_t ethertype)
+{
+    if (ethertype == SL_ETHERTYPE_ARP)
+        to_arp(worker, packet);
+    else
+        packet_drop(worker, packet, SL_DROP_bad_ethertype);
+}
+
+static inline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
+                               uint64_t port_mac, enum packet_stage next_v4)
+{
+    const struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, const struct sl_eth *);
+    uint64_t dst;
+
+    if (unlikely(packet->m->data_len < sizeof(*eth))) {
+        packet_drop(worker, packet, SL_DROP_too_short);
+        return;
+    }
+    memcpy(&dst, eth, sizeof(dst)); // two bytes of the source come along and are masked off
+    bool group = dst & MAC_GROUP;
+    if (unlikely(!group && (dst & MAC_MASK) != port_mac)) {
+        packet_drop(worker, packet, SL_DROP_not_for_us);
+        return;
+    }
+    bool v4 = eth->type == sl_be16_of(SL_ETHERTYPE_IPV4);
+    if (unlikely(!v4 && eth->type != sl_be16_of(SL_ETHERTYPE_IPV6))) {
+        parse_other(worker, packet, sl_host16(eth->type));
+        return;
+    }
+    packet->l3_off = sizeof(*eth);
+    enum sl_drop drop = parse_ip(worker, packet, v4);
+    if (unlikely(drop == SL_DROP_none && group && !group_frame_allowed(worker, packet)))
+        drop = SL_DROP_link_broadcast;
+    if (unlikely(drop != SL_DROP_none))
+        packet_drop(worker, packet, drop);
+    else if (v4 || likely(parse_discovery(worker, packet)))
+        packet_to(burst, packet, v4 ? next_v4 : PACKET_ROUTE);
+}
+
+// A packet of the gateway's own making: its Ethernet header is yet to be written, so nothing there is held
+// against it.
+static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    packet->l3_off = sizeof(struct sl_eth);
+    enum sl_drop drop = parse_packet(worker, packet);
+    if (drop != SL_DROP_none)
+        packet_drop(worker, packet, drop);
+    else
+        packet_to(burst, packet, PACKET_ROUTE);
+}
+
+void parse_stage(struct worker *worker, struct burst *burst)
+{
+    const struct tables *tables = worker->tables;
+    uint64_t port_mac = mac_word(tables->port_mac[burst->port_in]);
+    bool nat = tables->port[burst->port_in].flags & SL_PORT_NAT;
+    enum packet_stage next_v4 = nat ? PACKET_STEER : PACKET_ROUTE;
+
+    for (uint16_t i = 0; i < burst->count; i++) {
+        struct packet *packet = &burst->packet[i];
+        if (packet->stage != PACKET_PARSE)
+            continue;
+        if (likely(!(packet->flags & PACKET_FROM_HOST)))
+            parse_frame(worker, burst, packet, port_mac, next_v4);
+        else
+            parse_own(worker, burst, packet);
+    }
+}
