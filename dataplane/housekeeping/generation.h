@@ -23,7 +23,7 @@
 struct generations; // mapped tables, shared between generations; and tables that workers may still hold
 
 struct generations *generations_new(void);
-// Closes everything; the workers must have stopped.
+// Closes everything, the tables in use included; the workers must have stopped.
 void generations_free(struct generations *generations);
 
 // Maps generation `number` read-only, prefaulted, checked. Tables already mapped for an earlier generation
