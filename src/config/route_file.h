@@ -23,7 +23,8 @@ struct sl_route_line {
     struct sl_ip gateway;
     char port[16];   // "" where the gateway's subnet tells it
     uint16_t weight; // 1-256
-    unsigned line;   // from 1
+    unsigned line;   // from 1, and the columns of its words, for messages; 0: the word is not there
+    unsigned prefix_column, gateway_column, port_column;
 };
 
 // Called for each good line; another return than 0 ends the reading and is handed back.

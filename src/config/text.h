@@ -46,5 +46,6 @@ enum sl_device_kind {
 // "af_xdp:eth0" and so on: the kind, and in *rest what follows the colon (points into `text`). *why is a
 // sentence where -EINVAL is returned.
 int sl_device_parse(const char *text, enum sl_device_kind *kind, const char **rest, const char **why);
+const char *sl_device_kind_name(enum sl_device_kind kind); // "af_xdp"
 
 #endif

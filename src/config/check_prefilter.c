@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The prefilter's sets and rules. Called by check_config(). What is inside a set's files is read where the sets are
+// built; here they must only be readable.
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include "config/check.h"
+#include "shm/layout.h"
+
+static bool set_used(const struct sl_config_prefilter *prefilter, const char *name)
+{
+    for (unsigned i = 0; i < prefilter->ports_count; i++) {
+        for (unsigned j = 0; j < prefilter->ports[i].rules_count; j++) {
+            const struct sl_config_rule *rule = &prefilter->ports[i].rules[j];
+
+            if ((rule->deny && strcmp(rule->deny, name) == 0) ||
+                (rule->allow && strcmp(rule->allow, name) == 0))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void check_set(struct check *check, unsigned i)
+{
+    const struct sl_config_prefilter *prefilter = &check->config->prefilter;
+    const struct sl_config_set *set = &prefilter->sets[i];
+
+    check_at(check, "prefilter.sets[%u].name", i);
+    for (unsigned j = 0; j < i; j++) {
+        if (strcmp(set->name, prefilter->sets[j].name) != 0)
+            continue;
+        check_mend(check, "give each set a name of its own");
+        check_error(check, "the set '%s' is there already, on line %u", set->name,
+                    check_line(check, "prefilter.sets[%u].name", j));
+        break;
+    }
+    if (!set_used(prefilter, set->name)) {
+        check_mend(check, "name it in a rule of 'prefilter.ports', or take it out");
+        check_warning(check, "no rule uses the set '%s'", set->name);
+    }
+    for (unsigned j = 0; j < set->files_count; j++) {
+        if (access(set->files[j], R_OK) == 0)
+            continue;
+        check_at(check, "prefilter.sets[%u].files[%u]", i, j);
+        check_mend(check, "the name counts from the config's folder");
+        check_error(check, "%s cannot be read: %s", set->files[j], strerror(errno));
+    }
+}
+
+static void check_rule(struct check *check, unsigned i, unsigned j)
+{
+    const struct sl_config_rule *rule = &check->config->prefilter.ports[i].rules[j];
+
+    if (!rule->deny == !rule->allow) {
+        check_at(check, "prefilter.ports[%u].rules[%u]", i, j);
+        check_mend(check, "write - deny: SET or - allow: SET");
+        check_error(check, "a rule is either 'deny' or 'allow'");
+        return;
+    }
+    check_at(check, "prefilter.ports[%u].rules[%u].%s", i, j, rule->deny ? "deny" : "allow");
+    check_set_named(check, rule->deny ? rule->deny : rule->allow);
+}
+
+static void check_port_rules(struct check *check, unsigned i)
+{
+    const struct sl_config_prefilter *prefilter = &check->config->prefilter;
+    const struct sl_config_prefilter_port *port = &prefilter->ports[i];
+
+    check_at(check, "prefilter.ports[%u].port", i);
+    check_port_named(check, port->port);
+    for (unsigned j = 0; j < i; j++) {
+        if (strcmp(port->port, prefilter->ports[j].port) != 0)
+            continue;
+        check_at(check, "prefilter.ports[%u].port", i);
+        check_mend(check, "put its rules into one list");
+        check_error(check, "the port '%s' has rules already, on line %u", port->port,
+                    check_line(check, "prefilter.ports[%u].port", j));
+    }
+    bool allows = false;
+    for (unsigned j = 0; j < port->rules_count; j++) {
+        allows |= port->rules[j].allow != NULL;
+        check_rule(check, i, j);
+    }
+    if (port->fallback == SL_PREFILTER_DENY && !allows) {
+        check_at(check, "prefilter.ports[%u].default", i);
+        check_mend(check, "add a rule that allows, or write default: allow");
+        check_warning(check, "denies every packet of port '%s'", port->port);
+    }
+}
+
+void check_prefilter(struct check *check)
+{
+    for (unsigned i = 0; i < check->config->prefilter.sets_count; i++)
+        check_set(check, i);
+    for (unsigned i = 0; i < check->config->prefilter.ports_count; i++)
+        check_port_rules(check, i);
+}
