@@ -48,8 +48,8 @@ struct flow_kill_job {
     uint32_t cursor;            /* w, r: worker: where the next step goes on */
 };
 
-struct token_bucket {
-    uint64_t tokens; // scaled by 2^10
+struct token_bucket { // all zero: full (icmp/limit.h)
+    uint64_t spent;   // thousandths of a token that are not there
     uint32_t refilled_ms;
 };
 
@@ -78,6 +78,7 @@ struct worker {
     struct rte_ring *steer_out[SL_MAX_WORKERS];
     struct fragment_table *fragments;
     struct token_bucket icmp_errors;
+    struct token_bucket icmp_echoes;
     struct sl_board_worker *board;
     uint64_t tables_taken; // generation of `tables`, echoed once nothing older is in use  r: housekeeping
     const struct port_map *ports;      // queues of this worker; replaced only between bursts (port/map.h)
