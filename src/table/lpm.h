@@ -41,7 +41,7 @@ struct sl_lpm_trie {
     uint32_t root_block; // block where the root's entries start, 16 to a block
     uint32_t bits;       // 32 or 128
     uint32_t pad;
-    uint64_t prefixes;
+    uint64_t prefixes; // when it was built
     uint64_t pad2;
 };
 

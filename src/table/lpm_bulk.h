@@ -27,62 +27,50 @@ static inline void sl_lpm_prefetch_v4(const struct sl_lpm *lpm, sl_be32 addr)
     __builtin_prefetch(&root[__builtin_bswap32(addr) >> (32 - lpm->v4.root_bits)]);
 }
 
-// Slots of the children that the entries name, run by run: moves each unfinished lookup one level down.
+// The lookups of a burst that have not come to a leaf yet. Whether one goes on is as good as random, so nothing here
+// branches on it: finished ones are overwritten by the next.
 struct sl_lpm_walk {
     const struct sl_lpm_node *node[SL_LPM_BULK_MAX];
     const uint32_t *entry[SL_LPM_BULK_MAX];
     uint8_t index[SL_LPM_BULK_MAX]; // place in the caller's arrays
 };
 
-// Lookups whose leaf is a child entry: notes and prefetches their nodes. Returns how many there are.
-static inline unsigned sl_lpm_walk_start(const struct sl_lpm *lpm, const uint32_t *leaf, unsigned count,
-                                         struct sl_lpm_walk *walk)
+// Notes lookup `index`, which has come to `entry`, at place `left` and prefetches its node. Returns 1 where it goes
+// on; a finished one prefetches the header, which is in the cache.
+SL_LPM_INLINE unsigned sl_lpm_walk_note(const struct sl_lpm *lpm, struct sl_lpm_walk *walk, unsigned left,
+                                        unsigned index, uint32_t entry)
 {
-    unsigned left = 0;
+    uint32_t child = entry >> 31;
+    const void *node = sl_lpm_fetch(lpm, entry & ~SL_LPM_CHILD & -child);
 
-    for (unsigned i = 0; i < count; i++) {
-        const struct sl_lpm_node *node =
-            (const struct sl_lpm_node *)sl_lpm_fetch(lpm, leaf[i] & ~SL_LPM_CHILD);
-
-        walk->node[left] = node;
-        walk->index[left] = (uint8_t)i;
-        if (leaf[i] & SL_LPM_CHILD) {
-            __builtin_prefetch(node);
-            left++;
-        }
-    }
-    return left;
+    walk->node[left] = (const struct sl_lpm_node *)node;
+    walk->index[left] = (uint8_t)index;
+    __builtin_prefetch(node);
+    return child;
 }
 
-// Finds the entry of `slot` in the walk's i-th node, and prefetches it where it lies in a later block.
-static inline void sl_lpm_walk_find(struct sl_lpm_walk *walk, unsigned i, uint32_t slot)
+// Finds the entry of `slot` in the walk's i-th node, and prefetches it: it may lie in a later block.
+SL_LPM_INLINE void sl_lpm_walk_find(struct sl_lpm_walk *walk, unsigned i, uint32_t slot)
 {
     const struct sl_lpm_node *node = walk->node[i];
-    uint32_t run = sl_lpm_run(node->starts, slot);
 
     // Runs 8 and up follow the first block without a gap: the node is one array of entries behind `starts`.
-    walk->entry[i] = &node->entry[0] + run;
-    if (run >= SL_LPM_NODE_INLINE)
-        __builtin_prefetch(walk->entry[i]);
+    walk->entry[i] = (const uint32_t *)(node->starts + 4) + sl_lpm_run(node->starts, slot);
+    __builtin_prefetch(walk->entry[i]);
 }
 
-// Loads what was found; drops finished lookups from the walk. Returns how many go on.
-static inline unsigned sl_lpm_walk_load(const struct sl_lpm *lpm, struct sl_lpm_walk *walk, unsigned left,
+// Loads what was found. Returns how many go on.
+SL_LPM_INLINE unsigned sl_lpm_walk_load(const struct sl_lpm *lpm, struct sl_lpm_walk *walk, unsigned left,
                                         uint32_t *leaf)
 {
     unsigned kept = 0;
 
     for (unsigned i = 0; i < left; i++) {
         uint32_t entry = sl_lpm_load(walk->entry[i]);
-        uint8_t index = walk->index[i];
+        unsigned index = walk->index[i];
 
         leaf[index] = entry;
-        walk->node[kept] = (const struct sl_lpm_node *)sl_lpm_fetch(lpm, entry & ~SL_LPM_CHILD);
-        walk->index[kept] = index;
-        if (entry & SL_LPM_CHILD) {
-            __builtin_prefetch(walk->node[kept]);
-            kept++;
-        }
+        kept += sl_lpm_walk_note(lpm, walk, kept, index, entry);
     }
     return kept;
 }
@@ -93,13 +81,14 @@ static inline void sl_lpm_lookup_bulk_v4(const struct sl_lpm *lpm, const sl_be32
     const uint32_t *root = (const uint32_t *)sl_lpm_fetch(lpm, lpm->v4.root_block);
     uint32_t shift = 32 - lpm->v4.root_bits;
     struct sl_lpm_walk walk;
+    unsigned left = 0;
 
     for (unsigned i = 0; i < count; i++)
         __builtin_prefetch(&root[__builtin_bswap32(addr[i]) >> shift]);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         leaf[i] = sl_lpm_load(&root[__builtin_bswap32(addr[i]) >> shift]);
-
-    unsigned left = sl_lpm_walk_start(lpm, leaf, count, &walk);
+        left += sl_lpm_walk_note(lpm, &walk, left, i, leaf[i]);
+    }
     while (left > 0 && shift > 0) { // three levels at most
         shift -= 8;
         for (unsigned i = 0; i < left; i++)
@@ -114,13 +103,14 @@ static inline void sl_lpm_lookup_bulk_v6(const struct sl_lpm *lpm, const struct 
     const uint32_t *root = (const uint32_t *)sl_lpm_fetch(lpm, lpm->v6.root_block);
     uint32_t root_bits = lpm->v6.root_bits;
     struct sl_lpm_walk walk;
+    unsigned left = 0;
 
     for (unsigned i = 0; i < count; i++)
         __builtin_prefetch(&root[sl_lpm_root_slot(addr[i]->b, root_bits)]);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         leaf[i] = sl_lpm_load(&root[sl_lpm_root_slot(addr[i]->b, root_bits)]);
-
-    unsigned left = sl_lpm_walk_start(lpm, leaf, count, &walk);
+        left += sl_lpm_walk_note(lpm, &walk, left, i, leaf[i]);
+    }
     for (unsigned at = root_bits / 8; left > 0 && at < 16; at++) {
         for (unsigned i = 0; i < left; i++)
             sl_lpm_walk_find(&walk, i, addr[walk.index[i]]->b[at]);
