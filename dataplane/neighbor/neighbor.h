@@ -45,6 +45,12 @@ static inline bool neighbor_usable(uint64_t word)
     return (usable >> (neighbor_state(word) & 31)) & 1;
 }
 
+// True where no lookup has to go past the slot: it has no key, and no key stands behind it in its window.
+static inline bool neighbor_empty(uint64_t word)
+{
+    return word << 8 == 0; // byte 7, the count of keys, is not part of it
+}
+
 // Slot where the window of (port, ip) begins.
 static inline uint32_t neighbor_home(const struct neighbor_table *table, uint16_t port,
                                      const struct sl_ip *ip)
@@ -69,7 +75,7 @@ static inline uint64_t neighbor_find_at(const struct neighbor_table *table, uint
         struct sl_neighbor *e = &table->entry[(home + i) & table->mask];
         uint64_t word = __atomic_load_n(&e->mac_state, __ATOMIC_ACQUIRE);
 
-        if (word == 0)
+        if (neighbor_empty(word))
             return 0;
         uint64_t q0 = __atomic_load_n(&e->ip.q[0], __ATOMIC_RELAXED);
         uint64_t q1 = __atomic_load_n(&e->ip.q[1], __ATOMIC_RELAXED);
