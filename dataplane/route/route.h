@@ -5,8 +5,22 @@
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H
 
+#include "wire/headers.h"
 #include "worker/packet.h"
 #include "worker/tables.h"
+
+// Where the packet goes, read from its IP header: what translation has made of it, and for ICMP errors the error's
+// own destination, where the key tells the quoted packet's addresses.
+static inline struct sl_ip route_destination(const struct packet *packet)
+{
+    const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off);
+    struct sl_ip ip;
+
+    if (packet->flags & PACKET_V4)
+        return sl_ip_v4(((const struct sl_ipv4 *)l3)->dst);
+    memcpy(ip.b, ((const struct sl_ipv6 *)l3)->dst, sizeof(ip.b));
+    return ip;
+}
 
 // The next hop of `dst`, as an index into tables->nexthop; groups are resolved with `hash` (route_hash, or 0
 // where any member will do). 0, the next hop of kind SL_NEXTHOP_NONE, where there is no route.
@@ -17,14 +31,5 @@ uint32_t route_lookup_one(const struct tables *tables, const struct sl_ip *dst, 
 // protocol alone: the fragments of a datagram stay together. `seed` is the route table's: gateways in a row
 // with different seeds do not all choose alike.
 uint32_t route_hash(const struct packet *packet, uint64_t seed);
-
-// The member of `group` for a hash: slot (hash * slots) / 2^32, a multiplication instead of a division.
-static inline uint32_t route_group_member(const struct tables *tables, const struct sl_nexthop *group,
-                                          uint32_t hash)
-{
-    uint32_t slot = (uint32_t)(((uint64_t)hash * group->group_count) >> 32);
-
-    return tables->group_slot[group->group_first + slot];
-}
 
 #endif
