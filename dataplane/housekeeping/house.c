@@ -33,6 +33,12 @@ void house_route(struct house *house, struct rte_mbuf *frame)
     house_send(house, 0, frame);
 }
 
+void house_unresolved(struct house *house, struct rte_mbuf *m)
+{
+    *handover_of(m) = (struct handover){.kind = HANDOVER_UNRESOLVED, .port_in = handover_of(m)->port_in};
+    house_send(house, 0, m);
+}
+
 void house_handle(struct house *house, struct rte_mbuf *m)
 {
     switch ((enum handover_kind)handover_of(m)->kind) {
@@ -46,6 +52,7 @@ void house_handle(struct house *house, struct rte_mbuf *m)
     case HANDOVER_STEER:
     case HANDOVER_TX:
     case HANDOVER_ROUTE:
+    case HANDOVER_UNRESOLVED:
         break; // between workers, or the other way: nobody sends these here
     }
     house_drop(house, m, SL_DROP_bad_ethertype);

@@ -12,7 +12,7 @@
 #include "worker/worker.h"
 
 struct house {
-    const struct tables *tables; // newest handed to the workers; NULL before the first generation
+    const struct tables *tables;     // newest handed to the workers; NULL before the first generation
     struct generations *generations; // housekeeping/generation.h
     struct sl_board *board;
     struct sl_counter_block *counters; // block SL_MAX_WORKERS
@@ -20,11 +20,9 @@ struct house {
     struct neighbor_table *neighbors; // this thread is its only writer
     struct worker *worker[SL_MAX_WORKERS];
     uint32_t worker_count;
-    uint32_t now_ms;  // CLOCK_MONOTONIC in ms, wrapping; taken once a pass
+    uint32_t now_ms;        // CLOCK_MONOTONIC in ms, wrapping; taken once a pass
     int twin[SL_MAX_PORTS]; // tap file descriptors by port slot, -1: none
     const char *run_dir;
-    struct ports *ports;         // port/ports.h
-    struct nat_share *nat_share; // nat/share.h
 };
 
 // Dispatches one packet a worker handed over (its struct handover says which kind). Consumes it.
@@ -33,13 +31,17 @@ void house_handle(struct house *house, struct rte_mbuf *m);
 void house_tx(struct house *house, uint16_t port_out, struct rte_mbuf *frame);
 // Routes an IP packet of the gateway's own making (frame with room for the Ethernet header). Consumes it.
 void house_route(struct house *house, struct rte_mbuf *frame);
+// Gives a packet that a worker handed over as HANDOVER_NEIGHBOR back, so that its sender is told (ICMP host
+// unreachable). Consumes it.
+void house_unresolved(struct house *house, struct rte_mbuf *m);
 // The housekeeping thread's drop: frees and counts.
 void house_drop(struct house *house, struct rte_mbuf *m, enum sl_drop reason);
 
 // neighbor/resolve.c: ARP and neighbor discovery, packets that wait for an answer, timers.
-void neighbor_handle(struct house *house, struct rte_mbuf *m); // HANDOVER_ARP, HANDOVER_NEIGHBOR. Consumes it.
-void neighbor_tick(struct house *house);                       // every pass; cheap when nothing is due
-void neighbor_tables_taken(struct house *house);               // after a generation: static entries, ports gone
+void neighbor_handle(struct house *house,
+                     struct rte_mbuf *m);        // HANDOVER_ARP, HANDOVER_NEIGHBOR. Consumes it.
+void neighbor_tick(struct house *house);         // every pass; cheap when nothing is due
+void neighbor_tables_taken(struct house *house); // after a generation: static entries, ports gone
 // housekeeping/twin.c
 void twin_write(struct house *house, struct rte_mbuf *m); // HANDOVER_TWIN. Consumes it.
 

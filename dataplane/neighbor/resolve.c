@@ -6,7 +6,7 @@
 #include "icmp/limit.h"
 #include "neighbor/message.h"
 #include "neighbor/resolve.h"
-#include "wire/headers.h"
+#include "route/route.h"
 
 struct neighbor_resolver *resolver_new(const struct neighbor_table *table)
 {
@@ -85,14 +85,37 @@ static void entry_release(struct house *house, struct sl_neighbor *entry)
     }
 }
 
-// Undeliverable: back to a worker, which finds the entry FAILED, and tells the sender (ICMP host unreachable).
+// A packet whose source is an address of ours was translated, or made here: the one to be told is not its source. Its
+// next packet will find the entry FAILED, in the worker that knows the flow.
+static bool has_own_source(const struct house *house, struct rte_mbuf *m)
+{
+    const struct sl_eth *eth = rte_pktmbuf_mtod(m, const struct sl_eth *);
+    struct sl_ip src;
+
+    if (eth->type == sl_be16_of(SL_ETHERTYPE_IPV4))
+        src = sl_ip_v4(((const struct sl_ipv4 *)(eth + 1))->src);
+    else
+        memcpy(src.b, ((const struct sl_ipv6 *)(eth + 1))->src, 16);
+    uint8_t kind = house->tables->nexthop[route_lookup_one(house->tables, &src, 0)].kind;
+    return kind == SL_NEXTHOP_LOCAL || kind == SL_NEXTHOP_POOL;
+}
+
+// Undeliverable: back to a worker, which tells the sender (ICMP host unreachable).
+static void packet_unresolved(struct house *house, struct rte_mbuf *m)
+{
+    if (has_own_source(house, m))
+        house_drop(house, m, SL_DROP_neighbor_unresolved);
+    else
+        house_unresolved(house, m);
+}
+
 static void entry_fail(struct house *house, struct sl_neighbor *entry)
 {
     struct hold *hold = &house->neighbors->resolver->hold;
     struct rte_mbuf *m;
 
     while ((m = hold_pop(hold, slot_of(house->neighbors, entry))))
-        house_route(house, m);
+        packet_unresolved(house, m);
 }
 
 static void entry_forget(struct house *house, struct sl_neighbor *entry)

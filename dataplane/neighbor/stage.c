@@ -141,6 +141,10 @@ static bool may_leave(struct worker *worker, struct burst *burst, struct packet 
         packet_drop(worker, packet, SL_DROP_port_down);
         return false;
     }
+    if (unlikely(packet->flags & PACKET_UNRESOLVED)) {
+        reject_unresolved(burst, packet);
+        return false;
+    }
     if (unlikely(forwarded && ttl <= 1)) {
         reject_expired(burst, packet);
         return false;

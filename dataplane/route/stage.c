@@ -103,27 +103,10 @@ static inline bool from_or_to_link_local(const struct packet *packet)
     return src[0] == 0xfe && (src[1] & 0xc0) == 0x80;
 }
 
-// A frame to a group of stations whose packet is for one address would be multiplied by forwarding it (RFC 1812
-// section 5.3.4). Packets of our own making have no Ethernet header yet.
-static inline const uint8_t *group_mac_of(const struct packet *packet)
-{
-    const uint8_t *mac = (const uint8_t *)header_of(packet) - sizeof(struct sl_eth);
-
-    if (packet->l3_off < sizeof(struct sl_eth) || packet->flags & PACKET_FROM_HOST)
-        return NULL;
-    return mac[0] & 1 ? mac : NULL;
-}
-
 static inline void forward(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t index)
 {
-    const uint8_t *group = group_mac_of(packet);
-
     if (unlikely(from_or_to_link_local(packet))) {
         packet_drop(worker, packet, SL_DROP_link_local);
-        return;
-    }
-    if (unlikely(group != NULL)) {
-        packet_drop(worker, packet, group[0] == 0xff ? SL_DROP_broadcast : SL_DROP_multicast);
         return;
     }
     packet->nexthop = index;

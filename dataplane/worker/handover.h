@@ -10,12 +10,13 @@
 #include <rte_mbuf_dyn.h>
 
 enum handover_kind {
-    HANDOVER_STEER,    // worker -> worker: parse it again, you own its flow
-    HANDOVER_NEIGHBOR, // worker -> housekeeping: next hop unresolved; hold, ask, send back
-    HANDOVER_ARP,      // worker -> housekeeping: ARP or neighbor discovery
-    HANDOVER_TWIN,     // worker -> housekeeping: for the kernel twin of port_in
-    HANDOVER_TX,       // housekeeping or worker -> worker: a whole frame, send it out of port_out
-    HANDOVER_ROUTE,    // housekeeping -> worker: an IP packet of the gateway's own: route it
+    HANDOVER_STEER,      // worker -> worker: parse it again, you own its flow
+    HANDOVER_NEIGHBOR,   // worker -> housekeeping: next hop unresolved; hold, ask, send back
+    HANDOVER_ARP,        // worker -> housekeeping: ARP or neighbor discovery
+    HANDOVER_TWIN,       // worker -> housekeeping: for the kernel twin of port_in
+    HANDOVER_TX,         // housekeeping or worker -> worker: a whole frame, send it out of port_out
+    HANDOVER_ROUTE,      // housekeeping -> worker: an IP packet of the gateway's own: route it
+    HANDOVER_UNRESOLVED, // housekeeping -> worker: nobody answered for its next hop, tell the sender
 };
 
 struct handover {

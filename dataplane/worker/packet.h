@@ -40,6 +40,7 @@ enum packet_flag {
     PACKET_SYN = 1 << 11,        // TCP SYN without ACK
     PACKET_OPTIONS = 1 << 12,    // IPv4 options or IPv6 extension headers are present
     PACKET_L4_KNOWN = 1 << 13,   // l4_off points at a whole TCP, UDP or ICMP header
+    PACKET_UNRESOLVED = 1 << 14, // back from housekeeping: nobody answered for its next hop
 };
 
 struct packet {

@@ -361,8 +361,8 @@ static inline void parse_frame(struct worker *worker, struct burst *burst, struc
         packet_to(burst, packet, v4 ? next_v4 : PACKET_ROUTE);
 }
 
-// A packet of the gateway's own making: its Ethernet header is yet to be written, so nothing there is held
-// against it.
+// A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
+// nothing there is held against it.
 static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     packet->l3_off = sizeof(struct sl_eth);
@@ -384,7 +384,7 @@ void parse_stage(struct worker *worker, struct burst *burst)
         struct packet *packet = &burst->packet[i];
         if (packet->stage != PACKET_PARSE)
             continue;
-        if (likely(!(packet->flags & PACKET_FROM_HOST)))
+        if (likely(!(packet->flags & (PACKET_FROM_HOST | PACKET_UNRESOLVED))))
             parse_frame(worker, burst, packet, port_mac, next_v4);
         else
             parse_own(worker, burst, packet);

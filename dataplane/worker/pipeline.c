@@ -118,6 +118,13 @@ void pipeline_run(struct worker *worker, uint16_t port_in, struct rte_mbuf **fra
     line_run(worker, &burst, first_stage(worker->tables, port_in), 0, frames, count);
 }
 
+static uint16_t flags_of(enum handover_kind kind)
+{
+    if (kind == HANDOVER_ROUTE)
+        return PACKET_FROM_HOST;
+    return kind == HANDOVER_UNRESOLVED ? PACKET_UNRESOLVED : 0;
+}
+
 void pipeline_resume(struct worker *worker, enum handover_kind kind, uint16_t port_in, uint8_t hops,
                      struct rte_mbuf **frames, uint16_t count)
 {
@@ -128,5 +135,5 @@ void pipeline_resume(struct worker *worker, enum handover_kind kind, uint16_t po
         worker_drop_frames(worker, port_in, frames, count, SL_DROP_no_generation);
         return;
     }
-    line_run(worker, &burst, PACKET_PARSE, kind == HANDOVER_ROUTE ? PACKET_FROM_HOST : 0, frames, count);
+    line_run(worker, &burst, PACKET_PARSE, flags_of(kind), frames, count);
 }
