@@ -111,7 +111,21 @@ class Lab:
         return self.ctl("config", "apply", self.config(text), *extra, check=check)
 
     def drops(self):
-        return {row["name"]: row["count"] for row in self.ctl_json("drops")["drops"]}
+        """Packets dropped so far, by reason."""
+        return {row["reason"]: row["packets"] for row in self.ctl_json("drops")["drops"]}
+
+    def generation(self):
+        return self.ctl_json("status")["generation"]["published"]
+
+    def ready(self):
+        """Both daemons run and the generation is live on every worker."""
+        if self.ctl("status", check=False).returncode != 0:
+            return False
+        status = self.ctl_json("status")
+        return status["data_plane"]["state"] == "running" and status["generation"]["state"] == "live"
+
+    def wait_ready(self):
+        wait_for(self.ready, "a live generation on a running data plane")
 
 
 def wait_for(condition, what, seconds=20.0, every=0.05):

@@ -32,11 +32,11 @@ def pings_through(lab):
 @pytest.mark.parametrize("kind", BAD_CONFIGS)
 def test_bad_config_is_refused_with_its_place_and_the_old_one_goes_on(lab, kind):
     text, message = BAD_CONFIGS[kind]
-    before = lab.ctl_json("status")["generation"]
+    before = lab.generation()
     refused = lab.apply(text, check=False)
     assert refused.returncode == 1
     assert re.search(message, refused.stdout + refused.stderr), refused.stdout + refused.stderr
-    assert lab.ctl_json("status")["generation"] == before
+    assert lab.generation() == before
     assert pings_through(lab)
 
 
@@ -73,7 +73,7 @@ def test_corrupt_table_file_is_refused_at_the_next_start_and_mended_by_control(f
     wait_for(lambda: "checksum" in lab.log("dp") or "corrupt" in lab.log("dp") or "refus" in lab.log("dp"), "the data plane to say so")
     lab.daemon("kill", "control")
     lab.daemon("start", "control")
-    wait_for(lambda: lab.ctl("status", check=False).returncode == 0 and lab.ctl_json("status").get("ready"), "a sound generation")
+    lab.wait_ready()
     assert pings_through(lab)
 
 

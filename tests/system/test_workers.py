@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two workers on ports without RSS: software steering keeps every flow with its owner, also over a change of count."""
-import json
-import os
 import pathlib
 
 from conftest import ping_counts, wait_for
@@ -46,7 +44,7 @@ def test_flows_survive_a_restart_with_another_number_of_workers(fresh_lab):
     lab.daemon("kill", "dp")
     args.write_text(args.read_text(encoding="utf-8").replace("--workers 1", "--workers 2"), encoding="utf-8")
     lab.daemon("start", "dp")
-    wait_for(lambda: lab.ctl_json("status").get("ready"), "sluice-dp to be back")
+    lab.wait_ready()
     size = out.stat().st_size
     wait_for(lambda: out.stat().st_size > size + (4 << 20), "the download to go on")
     assert download.poll() is None
