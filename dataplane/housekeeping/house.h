@@ -23,6 +23,8 @@ struct house {
     uint32_t now_ms;        // CLOCK_MONOTONIC in ms, wrapping; taken once a pass
     int twin[SL_MAX_PORTS]; // tap file descriptors by port slot, -1: none
     const char *run_dir;
+    struct ports *ports;         // port/ports.h
+    struct nat_share *nat_share; // nat/share.h
 };
 
 // Dispatches one packet a worker handed over (its struct handover says which kind). Consumes it.

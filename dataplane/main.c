@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// sluice-dp: from the command line to the housekeeping loop, and back to an exit status that says what went wrong.
+// Main thread.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_eal.h>
+#include "housekeeping/notify.h"
+#include "housekeeping/turnover.h"
+#include "process/dataplane.h"
+#include "process/log.h"
+
+static int status_of(int rc)
+{
+    return rc == -EPROTO ? EXIT_CONTRACT : EXIT_ENVIRONMENT;
+}
+
+static int fail(struct log_tail *log, int rc, const char *text)
+{
+    log_tail_show(log);
+    fprintf(stderr, "sluice-dp: %s\n", text);
+    return status_of(rc);
+}
+
+static void placement_tell(const struct placement *placement)
+{
+    if (placement->shared)
+        fprintf(stderr,
+                "sluice-dp: %u workers and housekeeping share cores; give it one core more than workers, or "
+                "use --sleep-idle\n",
+                placement->workers);
+}
+
+static int environment_make(struct dataplane *dp, struct sl_error *error)
+{
+    int rc = placement_choose(&dp->options, &dp->placement, error);
+    if (rc != 0)
+        return rc;
+    placement_tell(&dp->placement);
+    rc = eal_start(&dp->options, &dp->placement, error);
+    if (rc == 0 && (rc = handover_init()) != 0)
+        sl_error_set(error, rc, "another library holds the place of the handover record in the mbuf");
+    return rc != 0 ? rc : dataplane_attach(dp, error);
+}
+
+static int run(struct dataplane *dp, struct log_tail *log)
+{
+    struct sl_error error = {0};
+    notify_send("READY=1\nSTATUS=waiting for sluiced to publish a generation");
+    struct tables *tables = dataplane_wait(dp, &error);
+    if (!tables)
+        return error.text[0] ? fail(log, -ETIMEDOUT, error.text) : 0;
+    int rc = dataplane_start(dp, tables, &error);
+    if (rc != 0)
+        return fail(log, rc, error.text);
+    if (!turnover_apply(&dp->house, tables))
+        log_tail_show(log);
+    house_loop_run(&dp->loop);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct dataplane dp; // large; everything else hangs on it
+    static struct log_tail log;
+    struct sl_error error = {0};
+    options_parse(argc, argv, &dp.options);
+    int rc = log_tail_init(&log);
+    if (rc != 0) {
+        fprintf(stderr, "sluice-dp: out of memory\n");
+        return EXIT_ENVIRONMENT;
+    }
+    rc = environment_make(&dp, &error);
+    if (rc != 0)
+        return fail(&log, rc, error.text);
+    int status = run(&dp, &log);
+    notify_send("STOPPING=1");
+    dataplane_stop(&dp);
+    rte_eal_cleanup();
+    return status;
+}
