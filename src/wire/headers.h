@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header formats as they stand on the wire: Ethernet II, ARP (RFC 826), IPv4 (RFC 791), IPv6 (RFC 8200), TCP
 // (RFC 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443), neighbor discovery (RFC 4861). Fields are in
-// network byte order (sl_be16, sl_be32); structs are packed and may be laid over any byte of a frame.
+// network byte order (sl_be16, sl_be32). The structs may be laid over any even byte of a frame, whatever type the
+// bytes were written as.
 #ifndef SL_WIRE_HEADERS_H
 #define SL_WIRE_HEADERS_H
 
 #include <assert.h>
 #include "base/ip.h"
+
+// Packed as on the wire; frames keep headers at even addresses. Without may_alias the compiler may take a length just
+// stored through a header and the same bytes read otherwise for strangers, and reorder the two.
+#define SL_WIRE __attribute__((packed, aligned(2), may_alias))
 
 #define SL_ETHERTYPE_IPV4 0x0800
 #define SL_ETHERTYPE_ARP  0x0806
@@ -36,7 +41,7 @@ static inline uint32_t sl_host32(sl_be32 wire)
 struct sl_eth {
     uint8_t dst[6], src[6];
     sl_be16 type;
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 
 struct sl_arp {
     sl_be16 hardware, protocol;
@@ -46,7 +51,7 @@ struct sl_arp {
     uint8_t sender_ip[4];
     uint8_t target_mac[6];
     uint8_t target_ip[4];
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 static_assert(sizeof(struct sl_arp) == 28, "RFC 826");
 
 struct sl_ipv4 {
@@ -55,7 +60,7 @@ struct sl_ipv4 {
     uint8_t ttl, proto;
     sl_be16 checksum;
     sl_be32 src, dst;
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 static_assert(sizeof(struct sl_ipv4) == 20, "RFC 791");
 #define SL_IPV4_DF     0x4000
 #define SL_IPV4_MF     0x2000
@@ -66,21 +71,21 @@ struct sl_ipv6 {
     sl_be16 payload_len;
     uint8_t next, hop_limit;
     uint8_t src[16], dst[16];
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 static_assert(sizeof(struct sl_ipv6) == 40, "RFC 8200");
 
 struct sl_ipv6_fragment {
     uint8_t next, reserved;
     sl_be16 offset; // 13 bits of offset in 8 bytes, 2 reserved, 1 more-fragments
     sl_be32 id;
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 
 struct sl_tcp {
     sl_be16 sport, dport;
     sl_be32 seq, ack;
     uint8_t data_offset, flags; // data_offset: upper four bits, in 4-byte words
     sl_be16 window, checksum, urgent;
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 static_assert(sizeof(struct sl_tcp) == 20, "RFC 9293");
 #define SL_TCP_FIN 0x01
 #define SL_TCP_SYN 0x02
@@ -91,7 +96,7 @@ static_assert(sizeof(struct sl_tcp) == 20, "RFC 9293");
 
 struct sl_udp {
     sl_be16 sport, dport, len, checksum;
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 
 struct sl_icmp { // ICMP and ICMPv6 share the first eight bytes
     uint8_t type, code;
@@ -105,7 +110,7 @@ struct sl_icmp { // ICMP and ICMPv6 share the first eight bytes
         };
         sl_be32 mtu32; // ICMPv6 packet too big
     };
-} __attribute__((packed, aligned(2)));
+} SL_WIRE;
 static_assert(sizeof(struct sl_icmp) == 8, "RFC 792");
 
 enum {
