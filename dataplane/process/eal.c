@@ -2,9 +2,11 @@
 // Starting DPDK's environment from the operator's options. Called once by main, on the main thread.
 #include "process/eal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 
@@ -129,14 +131,15 @@ static void lcores_add(struct arguments *arguments, const struct placement *plac
     argument_add(arguments, "--lcores=%s", text);
 }
 
-// No files (--in-memory), so two data planes on one machine do not meet; no PCI device but those that ports name: an
+// No files of its own (--in-memory, which without huge pages is --no-shconf), so two data planes on one machine do not meet; no PCI device but those that ports name: an
 // allow-list with an address that no network device has.
 static void arguments_make(struct arguments *arguments, const struct options *options,
                            const struct placement *placement, bool huge)
 {
     argument_add(arguments, "sluice-dp");
     lcores_add(arguments, placement);
-    argument_add(arguments, "--in-memory");
+    argument_add(arguments, huge ? "--in-memory" : "--no-shconf");
+    argument_add(arguments, "--file-prefix=sluice-%d", (int)getpid());
     argument_add(arguments, "--no-telemetry");
     argument_add(arguments, "--single-file-segments"); // memif shares them by descriptor
     argument_add(arguments, "--log-level=*:warning");
@@ -150,6 +153,22 @@ static void arguments_make(struct arguments *arguments, const struct options *op
     arguments->value[arguments->count] = NULL;
 }
 
+// On an argument it does not like DPDK prints its whole usage to stdout, which is not our operator's language.
+static int eal_init_quietly(struct arguments *arguments)
+{
+    fflush(stdout);
+    int kept = dup(STDOUT_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (null >= 0)
+        dup2(null, STDOUT_FILENO);
+    int rc = rte_eal_init(arguments->count, arguments->value);
+    fflush(stdout);
+    if (kept >= 0)
+        dup2(kept, STDOUT_FILENO);
+    close(kept);
+    close(null);
+    return rc;
+}
+
 int eal_start(const struct options *options, const struct placement *placement, struct sl_error *error)
 {
     struct arguments arguments = {0};
@@ -158,7 +177,7 @@ int eal_start(const struct options *options, const struct placement *placement, 
     if (rc != 0)
         return rc;
     arguments_make(&arguments, options, placement, huge);
-    if (rte_eal_init(arguments.count, arguments.value) < 0)
+    if (eal_init_quietly(&arguments) < 0)
         return sl_error_set(error, -rte_errno,
                             "DPDK does not start (%s) with %u MB%s; try a smaller --memory, or --huge off",
                             rte_strerror(rte_errno), options->memory_mb, huge ? " of huge pages" : "");

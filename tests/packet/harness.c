@@ -19,7 +19,7 @@ struct rte_mempool *harness_pool(void)
 
 int harness_start(void **state)
 {
-    const char *argv[] = {"harness", "--no-huge", "--no-pci",       "--in-memory", "-m",      "256",
+    const char *argv[] = {"harness", "--no-huge", "--no-pci",       "--no-shconf", "-m",      "256",
                           "-l",      "0",         "--no-telemetry", "--log-level", "*:error", NULL};
     if (rte_eal_init((int)RTE_DIM(argv) - 1, (char **)argv) < 0 || handover_init() != 0)
         return -1;
