@@ -104,7 +104,8 @@ static void check_scalar(struct walk *walk, const struct sl_key *key, const stru
 
     if (node->kind != SL_NODE_SCALAR) {
         snprintf(fault.what, sizeof(fault.what), "%s where a single value belongs", node_says[node->kind]);
-        fault_at(walk, node, key->example ? "look at the reference for its form" : "", fault.what);
+        snprintf(fault.mend, sizeof(fault.mend), "write it like '%s: %s'", key->name, key->example);
+        fault_at(walk, node, fault.mend, fault.what);
         return;
     }
     if (node->text[0] == '\0') {

@@ -44,10 +44,10 @@ unsigned sl_edit_distance(const char *a, const char *b)
 
 void sl_suggest_init(struct sl_suggestion *suggestion, const char *word)
 {
-    // A third of the word may be wrong, at most three letters: more is another word.
-    size_t third = (strlen(word) + 2) / 3;
+    // A third of the word may be wrong, one letter at least and three at most: more is another word.
+    size_t third = (strlen(word) + 1) / 3;
 
-    *suggestion = (struct sl_suggestion){word, NULL, third > 3 ? 4 : (unsigned)third + 1};
+    *suggestion = (struct sl_suggestion){word, NULL, third > 3 ? 4 : third < 1 ? 2 : (unsigned)third + 1};
 }
 
 void sl_suggest_offer(struct sl_suggestion *suggestion, const char *candidate)

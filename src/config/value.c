@@ -193,11 +193,10 @@ static int check_device(const char *text, struct value_fault *fault)
     sl_suggest_init(&nearest, word);
     for (unsigned i = 0; i < SL_DEVICE_KINDS; i++)
         sl_suggest_offer(&nearest, sl_device_kind_name((enum sl_device_kind)i));
-    if (nearest.best && (nearest.distance > 0 || !strchr(text, ':')))
-        fault_mend(fault, "did you mean '%s:%.60s'?", nearest.best,
-                   strchr(text, ':')  ? strchr(text, ':') + 1
-                   : nearest.distance ? ""
-                                      : "...");
+    if (!strchr(text, ':'))
+        fault_mend(fault, "write KIND:%.60s, for instance af_xdp:%.60s", text, text);
+    else if (nearest.best && nearest.distance > 0)
+        fault_mend(fault, "did you mean '%s%.60s'?", nearest.best, strchr(text, ':'));
     return fault_what(fault, "'%.80s': %s", text, why);
 }
 
