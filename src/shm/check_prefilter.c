@@ -48,33 +48,55 @@ static int rules_check(const struct check *check, const struct sl_prefilter_port
     return 0;
 }
 
-int sl_prefilter_table_check(const struct sl_prefilter_table *table, uint64_t size, struct sl_error *error)
+static int spans_check(const struct check *check, const struct sl_prefilter_table *table)
 {
-    struct check check;
-    int code = check_begin(&check, "prefilter", table, size, sizeof(*table), error);
-
-    if (code != 0)
-        return code;
-    if (table->set_count > SL_PREFILTER_SETS)
-        return check_fail(&check, &table->set_count, "%u sets, %d are the most", table->set_count,
-                          SL_PREFILTER_SETS);
-    if (table->port_count > SL_MAX_PORTS)
-        return check_fail(&check, &table->port_count, "rules for %u port slots, %d are the most",
-                          table->port_count, SL_MAX_PORTS);
     const struct check_array array[] = {
         {"sets", table->set_offset, table->set_count, sizeof(struct sl_prefilter_set),
          alignof(struct sl_prefilter_set)},
         {"ports' rules", table->port_offset, table->port_count, sizeof(struct sl_prefilter_port),
          alignof(struct sl_prefilter_port)},
     };
-    for (unsigned i = 0; code == 0 && i < sizeof(array) / sizeof(array[0]); i++)
-        code = check_span(&check, &array[i]);
+    int code = 0;
 
-    const struct sl_prefilter_set *set = (const void *)(check.base + table->set_offset);
-    for (uint32_t i = 0; code == 0 && i < table->set_count; i++)
-        code = set_check(&check, &set[i]);
-    const struct sl_prefilter_port *port = (const void *)(check.base + table->port_offset);
-    for (uint32_t i = 0; code == 0 && i < table->port_count; i++)
-        code = rules_check(&check, &port[i], table->set_count);
+    if (table->set_count > SL_PREFILTER_SETS)
+        return check_fail(check, &table->set_count, "%u sets, %d are the most", table->set_count,
+                          SL_PREFILTER_SETS);
+    if (table->port_count > SL_MAX_PORTS)
+        return check_fail(check, &table->port_count, "rules for %u port slots, %d are the most",
+                          table->port_count, SL_MAX_PORTS);
+    for (unsigned i = 0; code == 0 && i < sizeof(array) / sizeof(array[0]); i++)
+        code = check_span(check, &array[i]);
     return code;
+}
+
+static int sets_check(const struct check *check, const struct sl_prefilter_table *table)
+{
+    const struct sl_prefilter_set *set = (const void *)(check->base + table->set_offset);
+    int code = 0;
+
+    for (uint32_t i = 0; code == 0 && i < table->set_count; i++)
+        code = set_check(check, &set[i]);
+    return code;
+}
+
+static int ports_check(const struct check *check, const struct sl_prefilter_table *table)
+{
+    const struct sl_prefilter_port *port = (const void *)(check->base + table->port_offset);
+    int code = 0;
+
+    for (uint32_t i = 0; code == 0 && i < table->port_count; i++)
+        code = rules_check(check, &port[i], table->set_count);
+    return code;
+}
+
+int sl_prefilter_table_check(const struct sl_prefilter_table *table, uint64_t size, struct sl_error *error)
+{
+    struct check check;
+    int code = check_begin(&check, "prefilter", table, size, sizeof(*table), error);
+
+    if (code == 0)
+        code = spans_check(&check, table);
+    if (code == 0)
+        code = sets_check(&check, table);
+    return code == 0 ? ports_check(&check, table) : code;
 }

@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #include "shm/segment.h"
-#include "table/lpm.h"
+#include "table/lpm_read.h"
 
 static const struct sl_layout_field layout_field[] = {
 #define SL_STRUCT(type) {#type, 0, sizeof(struct type)},
