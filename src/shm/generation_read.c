@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "shm/check.h"
 #include "shm/manifest.h"
+
+#define LOOKS_AGAIN 3
 
 int sl_generation_read(const char *run_dir, uint64_t number, struct sl_generation *generation,
                        struct sl_error *error)
@@ -32,6 +35,13 @@ int sl_generation_read(const char *run_dir, uint64_t number, struct sl_generatio
     return code;
 }
 
+static bool route_is_updated(const struct sl_segment_map *map)
+{
+    const struct sl_route_table *route = map->base;
+
+    return __atomic_load_n(&route->epoch, __ATOMIC_ACQUIRE) > 0;
+}
+
 // A table that is updated in place has no checksum any more. The epoch is read after the bytes: an update
 // that changed any of them had raised it before.
 static bool checksum_matches(const struct sl_table_ref *ref, const struct sl_segment_map *map)
@@ -40,9 +50,24 @@ static bool checksum_matches(const struct sl_table_ref *ref, const struct sl_seg
         return true;
     if (ref->kind != SL_SEG_ROUTE)
         return false;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    const struct sl_route_table *route = map->base;
-    return __atomic_load_n(&route->epoch, __ATOMIC_ACQUIRE) > 0;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return route_is_updated(map);
+}
+
+// A route table that control is updating may show a next hop half written: unused yet, but it looks like a lie. A look
+// a moment later tells.
+static int content_check(const struct sl_table_ref *ref, const struct sl_segment_map *map,
+                         struct sl_error *error)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int code = sl_table_check(map->base, map->size, ref->kind, error);
+
+    for (int i = 0; code == -EBADMSG && ref->kind == SL_SEG_ROUTE && route_is_updated(map) && i < LOOKS_AGAIN;
+         i++) {
+        nanosleep(&moment, NULL);
+        code = sl_table_check(map->base, map->size, ref->kind, error);
+    }
+    return code;
 }
 
 static int table_verify(const char *name, const struct sl_table_ref *ref, const struct sl_segment_map *map,
@@ -65,7 +90,7 @@ static int table_verify(const char *name, const struct sl_table_ref *ref, const 
                             "%s: its checksum is not %016" PRIx64
                             " as the manifest says: damaged, apply the config again",
                             name, ref->checksum);
-    return sl_table_check(map->base, map->size, ref->kind, error);
+    return content_check(ref, map, error);
 }
 
 static int table_open(const char *run_dir, const struct sl_table_ref *ref, bool writable,

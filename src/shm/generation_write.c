@@ -71,11 +71,12 @@ int sl_table_write(const char *run_dir, struct sl_board *board, enum sl_segment_
 
 void sl_route_update_begin(struct sl_route_table *route)
 {
-    // Sequentially consistent, so that no store of the update is seen before it: a reader that sees one of
-    // them and compares the checksum afterwards also sees an epoch above zero, and does not.
-    if (__atomic_load_n(&route->epoch, __ATOMIC_RELAXED) == 0)
-        __atomic_store_n(&route->epoch, 1, __ATOMIC_SEQ_CST);
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&route->epoch, __ATOMIC_RELAXED) != 0)
+        return;
+    // Before any store of the update: a reader whose checksum is wrong because of one of them reads the epoch after it,
+    // finds it above zero, and knows why.
+    __atomic_store_n(&route->epoch, 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 void sl_route_updated(struct sl_route_table *route)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include "shm/generation.h"
 #include "table/lpm_update.h"
 #include "table/nexthop_set.h"
 #include "table/prefix_map.h"
@@ -61,6 +62,13 @@ static void image_count(struct sl_rib *rib)
     __atomic_store_n(&rib->table->epoch, rib->table->epoch + 1, __ATOMIC_RELEASE);
 }
 
+// Before anything of the image changes: from now on its checksum is not looked at.
+static void image_begin(struct sl_rib *rib)
+{
+    if (rib->table)
+        sl_route_update_begin(rib->table);
+}
+
 // After the rib has changed: `status` of the trie's update decides.
 static int image_follow(struct sl_rib *rib, int status)
 {
@@ -93,6 +101,7 @@ int sl_rib_set(struct sl_rib *rib, const struct sl_prefix *prefix, const struct 
 
     if (!ways_valid(way, ways) || prefix->len > (sl_ip_is_v4(&prefix->ip) ? 32 : 128))
         return -EINVAL;
+    image_begin(rib);
     int64_t index = nexthop_get(&rib->nexthops, way, ways);
     if (index < 0)
         return (int)index;
@@ -117,6 +126,7 @@ int sl_rib_remove(struct sl_rib *rib, const struct sl_prefix *prefix)
 
     if (old == 0)
         return -ENOENT;
+    image_begin(rib);
     --*family_count(rib, prefix);
     int status = rib->stale ? -ENOSPC : 0;
     if (rib->table) {

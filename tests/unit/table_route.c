@@ -118,7 +118,9 @@ static void route_image_answers_what_the_rib_says_after_every_change(void **stat
             continue;
         assert_int_equal(status, 0);
         sl_rib_reclaim(rib, i);
-        assert_int_equal(table->epoch, epoch + 1);
+        assert_int_equal(table->epoch,
+                         epoch ? epoch + 1
+                               : 2); // the first change also says that the checksum is of the past
         assert_int_equal(table->route_count_v4 + table->route_count_v6, naive.count);
         assert_int_equal(sl_rib_count(rib), naive.count);
         for (unsigned k = 0; k < 20; k++) {
