@@ -12,8 +12,9 @@
 #define FLOW_INDEX_H
 
 #include <immintrin.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FLOW_SLOTS 7
 
@@ -66,6 +67,35 @@ static inline uint32_t flow_bucket_match(const struct flow_bucket *bucket, uint3
     __m256i same = _mm256_cmpeq_epi32(line, _mm256_set1_epi32((int)hash));
 
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(same)) & ((1u << FLOW_SLOTS) - 1);
+}
+
+// Goes through the references that a key with this hash may have.
+struct flow_index_walk {
+    uint32_t hash, bucket, match;
+    bool other; // the second bucket is next
+};
+
+static inline struct flow_index_walk flow_index_walk_start(const struct flow_index *index, uint32_t hash)
+{
+    uint32_t first = flow_index_first(index, hash);
+    const struct flow_bucket *bucket = &index->bucket[first];
+
+    return (struct flow_index_walk){hash, first, flow_bucket_match(bucket, hash), bucket->overflow != 0};
+}
+
+static inline bool flow_index_walk_next(const struct flow_index *index, struct flow_index_walk *walk,
+                                        uint32_t *ref)
+{
+    if (walk->match == 0 && walk->other) {
+        walk->other = false;
+        walk->bucket = flow_index_other(index, walk->hash, walk->bucket);
+        walk->match = flow_bucket_match(&index->bucket[walk->bucket], walk->hash);
+    }
+    if (walk->match == 0)
+        return false;
+    *ref = index->bucket[walk->bucket].ref[__builtin_ctz(walk->match)];
+    walk->match &= walk->match - 1;
+    return true;
 }
 
 #endif

@@ -21,8 +21,4 @@ void nat_free(struct nat *nat);
 // (flow_withdrawn).
 void nat_tables_taken(struct worker *worker, const struct tables *old_tables);
 
-// Gives a translated packet (PACKET_TRANSLATED) the addresses and ports it arrived with, checksums included,
-// so that an ICMP error can quote what its sender sent (RFC 5508 section 4.1). Clears PACKET_TRANSLATED.
-void nat_undo(struct worker *worker, struct packet *packet);
-
 #endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flow stage: which flow each packet of a burst belongs to. Three passes, so that each line of memory is asked
+// for long before it is read: bucket, then entry, then the keys are compared. On the worker's thread.
+#include "flow/flow.h"
+
+// Packets of the burst that wait at the stage, in order.
+struct waiting {
+    uint16_t count;
+    struct packet *packet[BURST_MAX];
+};
+
+static void buckets_prefetch(const struct flow_table *table, struct burst *burst, struct waiting *waiting)
+{
+    waiting->count = 0;
+    for (uint16_t i = 0; i < burst->count; i++) {
+        struct packet *packet = &burst->packet[i];
+        if (packet->stage != PACKET_FLOW)
+            continue;
+        packet->stage = PACKET_NAT;
+        packet->hash = flow_index_hash(packet->hash);
+        __builtin_prefetch(&table->index.bucket[flow_index_first(&table->index, packet->hash)]);
+        waiting->packet[waiting->count++] = packet;
+    }
+}
+
+// The first entry whose hash agrees is nearly always the one: both its lines are asked for.
+static void entries_prefetch(const struct flow_table *table, struct waiting *waiting)
+{
+    for (uint16_t i = 0; i < waiting->count; i++) {
+        struct packet *packet = waiting->packet[i];
+        const struct flow_bucket *bucket =
+            &table->index.bucket[flow_index_first(&table->index, packet->hash)];
+        uint32_t match = flow_bucket_match(bucket, packet->hash);
+        if (match != 0) {
+            packet->flow = bucket->ref[__builtin_ctz(match)];
+            __builtin_prefetch(&table->entry[packet->flow >> 1].key0, 1);
+            __builtin_prefetch(&table->entry[packet->flow >> 1].key1, 1);
+        } else {
+            packet->flow = FLOW_NONE;
+            if (bucket->overflow != 0)
+                __builtin_prefetch(&table->index.bucket[flow_index_other(
+                    &table->index, packet->hash, flow_index_first(&table->index, packet->hash))]);
+        }
+    }
+}
+
+static bool candidate_is_right(const struct flow_table *table, const struct packet *packet)
+{
+    return packet->flow != FLOW_NONE &&
+           flow_key_is(&table->entry[packet->flow >> 1], packet->flow & 1, &packet->key, packet->key_proto);
+}
+
+void flow_stage(struct worker *worker, struct burst *burst)
+{
+    struct flow_table *table = worker->flows;
+    struct waiting waiting;
+    uint32_t hits = 0;
+
+    buckets_prefetch(table, burst, &waiting);
+    entries_prefetch(table, &waiting);
+    for (uint16_t i = 0; i < waiting.count; i++) {
+        struct packet *packet = waiting.packet[i];
+        if (unlikely(!candidate_is_right(table, packet)))
+            packet->flow = flow_find(table, &packet->key, packet->key_proto, packet->hash);
+        hits += packet->flow != FLOW_NONE;
+    }
+    burst->stages |= 1u << PACKET_NAT;
+    worker_count(worker, SL_COUNTER_flow_lookup_hit, hits);
+    worker_count(worker, SL_COUNTER_flow_lookup_miss, waiting.count - hits);
+}

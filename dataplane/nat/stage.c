@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The NAT stage: packets of known flows are translated in place and go on with the flow's cached next hop; packets
+// of none are judged (open.c) and, where they open a flow, translated by it. The key of a packet stays as it
+// arrived: an ICMP error about the packet is made from it. On the worker's thread.
+#include "flow/flow.h"
+#include "nat/binding.h"
+#include "nat/open.h"
+#include "nat/rewrite.h"
+#include "nat/state.h"
+#include "nat/tcp.h"
+#include "steer/steer.h"
+
+static void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
+                      bool turned);
+
+// The packet's addresses, ports and quote as they stand in it now.
+static struct sl_flow_key key_now(const struct packet *packet, const struct sl_flow *flow, uint32_t direction)
+{
+    const struct sl_flow_key *to = direction ? &flow->key0 : &flow->key1;
+
+    return (struct sl_flow_key){.src = to->dst, .dst = to->src, .sport = to->dport, .dport = to->sport};
+}
+
+// Translated and still to an outside address of ours: once more, as if it had come from outside, here or on the
+// worker that owns the other end.
+static __rte_noinline void turn_around(struct worker *worker, struct burst *burst, struct packet *packet,
+                                       const struct sl_flow_key *key)
+{
+    if (key->src.w[3] == key->dst.w[3] && key->sport == key->dport) {
+        packet_drop(worker, packet, SL_DROP_nat_hairpin_loop);
+        return;
+    }
+    worker_count(worker, SL_COUNTER_nat_hairpin, 1);
+    uint32_t owner = steer_owner_outside(worker, key, packet->key_proto);
+    if (owner != worker->index) {
+        steer_to(worker, burst, packet, owner);
+        return;
+    }
+    uint32_t hash = flow_hash(worker->flows, key, packet->key_proto);
+    uint32_t ref = flow_find(worker->flows, key, packet->key_proto, hash);
+    if (ref == FLOW_NONE)
+        ref = nat_open(worker, burst, packet, key, hash, true);
+    if (ref != FLOW_NONE)
+        translate(worker, burst, packet, ref, true);
+}
+
+// State by what the segment says. Shorter timeouts must be armed; longer ones are found out when due.
+static inline void track(struct worker *worker, const struct packet *packet, struct sl_flow *flow,
+                         uint32_t ref)
+{
+    if (packet->flags & PACKET_TCP) {
+        bool quiet = !(packet->tcp_flags & (SL_TCP_SYN | SL_TCP_FIN | SL_TCP_RST));
+        if (likely(quiet && flow->state == SL_FLOW_ESTABLISHED &&
+                   (flow->flags & NAT_TCP_FINS) != NAT_TCP_FINS))
+            return;
+        if (nat_tcp_segment(flow, ref & 1, packet->tcp_flags) && flow->state != SL_FLOW_ESTABLISHED)
+            flow_rearm(worker->flows, ref >> 1, worker->now_ms);
+    } else if ((ref & 1) && flow->state == SL_FLOW_NEW) {
+        flow->state = SL_FLOW_ESTABLISHED;
+    }
+}
+
+static inline void account(struct sl_flow *flow, uint32_t direction, uint16_t len_bytes)
+{
+    if (direction) {
+        flow->packets1++;
+        flow->bytes1 += len_bytes;
+    } else {
+        flow->packets0++;
+        flow->bytes0 += len_bytes;
+    }
+}
+
+static inline void go_on(struct worker *worker, struct burst *burst, struct packet *packet,
+                         const struct sl_flow *flow, uint32_t direction)
+{
+    uint32_t nexthop = direction ? flow->nexthop1 : flow->nexthop0;
+
+    if (likely(flow->route_epoch == worker->flows->route_epoch && nexthop != 0)) {
+        packet->nexthop = nexthop;
+        packet->port_out = worker->tables->nexthop[nexthop].port;
+        packet_to(burst, packet, PACKET_NEIGHBOR);
+    } else {
+        packet_to(burst, packet, PACKET_ROUTE);
+    }
+}
+
+// An error speaks about the flow and changes nothing of it (RFC 5508 REQ-6: nor its timer).
+static __rte_noinline void translate_error(struct worker *worker, struct packet *packet,
+                                           const struct sl_flow *flow, uint32_t direction)
+{
+    bool from_inside = direction == (flow->flags & SL_FLOW_INBOUND ? 1u : 0u);
+
+    nat_rewrite_error(packet, direction ? &flow->key0 : &flow->key1, from_inside);
+    worker_count(worker, SL_COUNTER_nat_icmp_error, 1);
+}
+
+static inline void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
+                             bool turned)
+{
+    struct sl_flow *flow = &worker->flows->entry[ref >> 1];
+    uint32_t direction = ref & 1;
+
+    packet->flow = ref;
+    packet->flags |= PACKET_TRANSLATED;
+    if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
+        translate_error(worker, packet, flow, direction);
+        packet->flow = FLOW_NONE; // its way may be another than the flow's
+    } else {
+        track(worker, packet, flow, ref);
+        flow->seen_ms = worker->now_ms;
+        account(flow, direction, packet->l3_len);
+        nat_rewrite(packet, direction ? &flow->key0 : &flow->key1);
+    }
+    if (unlikely((flow->flags & SL_FLOW_HAIRPIN) && direction == (flow->flags & SL_FLOW_INBOUND ? 1u : 0u) &&
+                 !turned)) {
+        struct sl_flow_key key = key_now(packet, flow, direction);
+        turn_around(worker, burst, packet, &key);
+    } else if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
+        packet_to(burst, packet, PACKET_ROUTE);
+    } else {
+        go_on(worker, burst, packet, flow, direction);
+    }
+}
+
+// Not known when the burst was looked up; an earlier packet of the burst may have opened it since.
+static __rte_noinline void translate_new(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    uint32_t ref = flow_find(worker->flows, &packet->key, packet->key_proto, packet->hash);
+
+    if (ref == FLOW_NONE)
+        ref = nat_open(worker, burst, packet, &packet->key, packet->hash, false);
+    if (ref != FLOW_NONE)
+        translate(worker, burst, packet, ref, false);
+}
+
+// What cached next hops are valid for: this route table in this state. Taken before the burst's lookups, so that
+// what changes meanwhile is looked up again. Never 0, which is a new flow's.
+static void route_epoch_take(struct worker *worker)
+{
+    const struct sl_route_table *route = worker->tables->route;
+    uint64_t epoch = __atomic_load_n(&route->epoch, __ATOMIC_ACQUIRE);
+
+    worker->flows->route_epoch = (uint32_t)(route->segment.serial * 0x9e3779b1u + epoch) | 0x80000000u;
+}
+
+void nat_stage(struct worker *worker, struct burst *burst)
+{
+    route_epoch_take(worker);
+    for (uint16_t i = 0; i < burst->count; i++) {
+        struct packet *packet = &burst->packet[i];
+        if (packet->stage != PACKET_NAT)
+            continue;
+        if (likely(packet->flow != FLOW_NONE))
+            translate(worker, burst, packet, packet->flow, false);
+        else
+            translate_new(worker, burst, packet);
+    }
+}

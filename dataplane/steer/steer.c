@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steer stage: packets that may belong to a translated flow go to the worker that owns it. The owner follows
+// from either side: from inside, by the inside address; from outside, by what the outside address and port stand
+// for. With one worker the stage only sorts out what needs no session. Fragments have no ports behind the first:
+// all of a datagram go to one worker, chosen by its addresses and identification, which puts it together (RFC 4787
+// REQ-14) and then steers the whole. On the worker's thread.
+#include "steer/steer.h"
+
+#include "nat/binding.h"
+#include "nat/share.h"
+#include "route/fragment.h"
+#include "wire/headers.h"
+
+// Only what is unicast between two hosts has a session; the rest is for the route stage to judge.
+static bool may_be_translated(const struct packet *packet)
+{
+    return !(packet->flags & PACKET_FROM_HOST) && (packet->key.dst.b[12] & 0xf0) != 0xe0 &&
+           packet->key.dst.w[3] != UINT32_MAX;
+}
+
+static uint32_t pool_owner(const struct worker *worker, const struct nat_address *to,
+                           const struct sl_flow_key *key, uint8_t proto)
+{
+    int nat_proto = nat_proto_of(proto);
+
+    if (nat_proto < 0)
+        return worker->index;
+    uint8_t owner = nat_port_owner(worker->tables->nat_binding->outside[to->index],
+                                   (enum sl_nat_proto)nat_proto, sl_host16(key->dport));
+    return owner < worker->count ? owner : worker->index; // nobody's: it will be dropped, or answered, here
+}
+
+static uint32_t owner_of(const struct worker *worker, const struct nat_address *to,
+                         const struct sl_flow_key *key, uint8_t proto)
+{
+    if (to->roles & NAT_STATIC_OUTSIDE)
+        return nat_owner(to->partner, worker->count);
+    const struct sl_nat_forward *forward =
+        nat_forward_find(worker->tables->nat_binding, to, proto, sl_host16(key->dport));
+    if (forward != NULL)
+        return nat_owner(forward->inside, worker->count);
+    return to->roles & NAT_POOL ? pool_owner(worker, to, key, proto) : worker->index;
+}
+
+uint32_t steer_owner_outside(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto)
+{
+    if (worker->count == 1)
+        return worker->index;
+    const struct nat_address *to = nat_address_find(worker->tables->nat_binding, key->dst.w[3]);
+
+    return to ? owner_of(worker, to, key, proto) : worker->index;
+}
+
+static bool is_inside(const struct nat_binding *binding, sl_be32 addr)
+{
+    const struct nat_address *address = nat_address_find(binding, addr);
+
+    return (address && address->roles & NAT_STATIC_INSIDE) || nat_source_find(binding, addr, UINT16_MAX);
+}
+
+// An ICMP error's key is that of the flow's packets that travel its way, so it is steered as they are.
+static uint32_t owner_of_packet(const struct worker *worker, const struct packet *packet)
+{
+    const struct nat_binding *binding = worker->tables->nat_binding;
+    const struct nat_address *to = nat_address_find(binding, packet->key.dst.w[3]);
+    sl_be32 src = packet->key.src.w[3];
+
+    if (to == NULL || is_inside(binding, src))
+        return nat_owner(src, worker->count);
+    return owner_of(worker, to, &packet->key, packet->key_proto);
+}
+
+// Fragments of datagrams that are merely routed stay as they are.
+static bool concerns_nat(const struct worker *worker, const struct packet *packet)
+{
+    const struct nat_binding *binding = worker->tables->nat_binding;
+
+    return nat_address_find(binding, packet->key.dst.w[3]) ||
+           nat_address_find(binding, packet->key.src.w[3]) ||
+           nat_source_find(binding, packet->key.src.w[3], UINT16_MAX);
+}
+
+void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner)
+{
+    if (burst->hops >= STEER_HOPS) {
+        packet_drop(worker, packet, SL_DROP_steer_loop);
+        return;
+    }
+    *handover_of(packet->m) = (struct handover){
+        .kind = HANDOVER_STEER,
+        .hops = (uint8_t)(burst->hops + 1),
+        .port_in = packet->port_in,
+    };
+    if (rte_ring_enqueue(worker->steer_out[owner], packet->m) != 0) {
+        packet_drop(worker, packet, SL_DROP_steer_queue_full);
+        return;
+    }
+    worker_count(worker, SL_COUNTER_steer_out, 1);
+    packet->m = NULL;
+    packet->stage = PACKET_GONE;
+}
+
+// One worker for all fragments of a datagram (RFC 791: source, destination, protocol and identification name it).
+static uint32_t owner_of_fragment(const struct worker *worker, const struct packet *packet)
+{
+    const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(packet->m, const struct sl_ipv4 *, packet->l3_off);
+
+    return nat_owner(ip->src ^ __builtin_bswap32(ip->dst) ^ (uint32_t)ip->id << 8 ^ ip->proto, worker->count);
+}
+
+// True: the packet is whole and still here.
+static bool fragment_gather(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    uint32_t owner = worker->count > 1 ? owner_of_fragment(worker, packet) : worker->index;
+
+    if (owner != worker->index) {
+        steer_to(worker, burst, packet, owner);
+        return false;
+    }
+    return fragment_reassemble(worker, burst, packet);
+}
+
+static inline void steer_one(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    bool fragment = packet->flags & PACKET_FRAGMENT;
+
+    if (unlikely(!may_be_translated(packet) || (fragment && !concerns_nat(worker, packet)))) {
+        packet_to(burst, packet, PACKET_ROUTE);
+        return;
+    }
+    if (unlikely(fragment) && !fragment_gather(worker, burst, packet))
+        return;
+    if (worker->count > 1) {
+        uint32_t owner = owner_of_packet(worker, packet);
+        if (owner != worker->index) {
+            steer_to(worker, burst, packet, owner);
+            return;
+        }
+    }
+    packet->stage = PACKET_FLOW;
+}
+
+static void pass_all(struct burst *burst)
+{
+    for (uint16_t i = 0; i < burst->count; i++)
+        if (burst->packet[i].stage == PACKET_STEER)
+            packet_to(burst, &burst->packet[i], PACKET_ROUTE);
+}
+
+void steer_stage(struct worker *worker, struct burst *burst)
+{
+    const struct nat_binding *binding = worker->tables->nat_binding;
+
+    if (binding == NULL || binding->table == NULL) {
+        pass_all(burst);
+        return;
+    }
+    for (uint16_t i = 0; i < burst->count; i++)
+        if (burst->packet[i].stage == PACKET_STEER)
+            steer_one(worker, burst, &burst->packet[i]);
+    burst->stages |= 1u << PACKET_FLOW;
+}
