@@ -12,13 +12,22 @@ struct sl_ip own_link_local(const struct tables *tables, uint16_t port)
     return ip;
 }
 
+// True where `ip` is in the subnet of a port's address, whose host bits are set.
+static bool in_subnet(const struct sl_port_addr *own, const struct sl_ip *ip)
+{
+    uint32_t bits = sl_ip_is_v4(&own->ip) ? 96u + own->len : own->len;
+    uint32_t bytes = bits / 8, left = bits % 8;
+
+    if (sl_ip_is_v4(&own->ip) != sl_ip_is_v4(ip) || memcmp(own->ip.b, ip->b, bytes) != 0)
+        return false;
+    return left == 0 || (own->ip.b[bytes] ^ ip->b[bytes]) >> (8 - left) == 0;
+}
+
 static const struct sl_port_addr *subnet_of(const struct sl_port *port, const struct sl_ip *ip)
 {
-    for (uint16_t i = 0; i < port->addr_count; i++) {
-        struct sl_prefix subnet = {.ip = port->addr[i].ip, .len = port->addr[i].len};
-        if (sl_prefix_contains(&subnet, ip))
+    for (uint16_t i = 0; i < port->addr_count; i++)
+        if (in_subnet(&port->addr[i], ip))
             return &port->addr[i];
-    }
     return NULL;
 }
 
