@@ -39,8 +39,8 @@ struct sl_prefilter_port { // indexed by port slot; also the value of the XDP pr
 #define SL_PREFILTER_MAP_PORTS "sluice_ports" // hash: ifindex -> struct sl_prefilter_port
 #define SL_PREFILTER_MAP_DROPS "sluice_drops" // per-CPU array: enum sl_drop -> uint64_t packets
 #define SL_PREFILTER_MAP_HITS  "sluice_hits"  // per-CPU hash: ifindex -> struct sl_prefilter_hits
-#define SL_PREFILTER_SLOTS                                                                                   \
-    (2 * SL_PREFILTER_SETS) // old and new sets stand side by side while a generation changes
+#define SL_PREFILTER_SLOTS     (2 * SL_PREFILTER_SETS + 1) // old and new sets side by side, and one to wait by
+#define SL_PREFILTER_DROPS     96                          // as in a worker's counter block
 
 struct sl_prefilter_hits {
     uint64_t rule[SL_PREFILTER_RULES]; // packets by the rule that decided
