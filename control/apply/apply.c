@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transaction's way forward: load, compile, build, publish, wait. See apply.h; what follows once it is live is in
+// commit.c, going back in revert.c.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "apply/apply.h"
+#include "apply/revert.h"
+
+void apply_step(struct applier *applier, enum apply_step step)
+{
+    if (applier->hooks.step)
+        applier->hooks.step(applier->hooks.context, step);
+}
+
+static uint64_t stamp(const struct applier *applier)
+{
+    return applier->hooks.clock_ns ? applier->hooks.clock_ns(applier->hooks.context) : 0;
+}
+
+void apply_init(struct applier *applier, const char *run_dir, const char *state_dir, struct sl_board *board,
+                const struct apply_hooks *hooks)
+{
+    memset(applier, 0, sizeof(*applier));
+    applier->run_dir = run_dir;
+    applier->state_dir = state_dir;
+    applier->board = board;
+    applier->next_id = 1;
+    if (hooks)
+        applier->hooks = *hooks;
+    sl_diag_init(&applier->outcome.diag);
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file) {
+        if (fscanf(file, "%39s", applier->boot) != 1)
+            applier->boot[0] = '\0';
+        fclose(file);
+    }
+}
+
+void apply_fini(struct applier *applier)
+{
+    snapshot_free(applier->running);
+    snapshot_free(applier->candidate);
+    route_live_fini(&applier->live);
+    route_live_fini(&applier->candidate_live);
+    route_changes_fini(&applier->changes);
+    sl_diag_fini(&applier->outcome.diag);
+}
+
+bool apply_busy(const struct applier *applier)
+{
+    return applier->phase != APPLY_IDLE;
+}
+
+void apply_finish(struct applier *applier)
+{
+    apply_done_fn done = applier->done;
+
+    snapshot_free(applier->candidate);
+    applier->candidate = NULL;
+    route_live_fini(&applier->candidate_live);
+    route_changes_fini(&applier->changes);
+    applier->phase = APPLY_IDLE;
+    applier->torn = false;
+    applier->done = NULL;
+    applier->outcome.live_ns = stamp(applier);
+    apply_step(applier, APPLY_STEP_DONE);
+    if (done)
+        done(applier->done_context, &applier->outcome);
+}
+
+static void fail(struct applier *applier, enum apply_status status)
+{
+    applier->outcome.status = status;
+    stored_remove(applier->state_dir, STORED_PENDING);
+    apply_finish(applier);
+}
+
+static int load(struct applier *applier, const struct apply_request *request, struct sl_config **config)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+    int rc = request->text ? sl_config_load_text(request->text, request->length, request->path,
+                                                 request->folder, config, &outcome->diag)
+                           : sl_config_load(request->path, config, &outcome->diag);
+
+    outcome->read_ns = stamp(applier);
+    if (rc == -EINVAL)
+        sl_error_set(&outcome->error, rc, "%s: %u error%s", request->path ? request->path : "the config",
+                     outcome->diag.errors, outcome->diag.errors == 1 ? "" : "s");
+    else if (rc)
+        sl_error_set(&outcome->error, rc, "%s: cannot be read: %s",
+                     request->path ? request->path : "the config", strerror(-rc));
+    return rc;
+}
+
+static void describe(struct applier *applier, const struct apply_request *request)
+{
+    struct stored *stored = &applier->candidate->stored;
+
+    stored->id = applier->next_id;
+    stored->uid = request->uid;
+    snprintf(stored->user, sizeof(stored->user), "%s", request->user ? request->user : "");
+    snprintf(stored->comment, sizeof(stored->comment), "%s", request->comment ? request->comment : "");
+    stored->confirm_s = request->confirm_s;
+    applier->confirm_s = request->confirm_s;
+    applier->outcome.id = stored->id;
+    applier->outcome.hash = stored->hash;
+    applier->outcome.confirm_s = request->confirm_s;
+}
+
+// Only routes differ, and the live table can be changed: the candidate's ports are those that workers know.
+static bool fits_in_place(const struct applier *applier)
+{
+    const struct snapshot *a = applier->running, *b = applier->candidate;
+
+    if (!a || !applier->live.rib)
+        return false;
+    for (unsigned i = 0; i < SNAPSHOT_TABLES; i++)
+        if (i != SNAPSHOT_ROUTE && a->table[i].input != b->table[i].input)
+            return false;
+    return true;
+}
+
+static int write_pending(struct applier *applier, bool in_place)
+{
+    applier->candidate->stored.in_place = in_place;
+    int rc = stored_write(applier->state_dir, STORED_PENDING, &applier->candidate->stored, false,
+                          &applier->outcome.error);
+    if (rc == 0)
+        apply_step(applier, APPLY_STEP_PENDING);
+    return rc;
+}
+
+// 0: done; 1: build a table instead; -errno.
+static int change_routes(struct applier *applier)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+    int rc = write_pending(applier, true);
+
+    if (rc)
+        return rc;
+    rc = route_live_update(&applier->live, &applier->running->plan, &applier->candidate->plan,
+                           &applier->changes);
+    if (rc == -EIO) { // half changed and no room to put it back: good only for as long as the new table takes
+        route_live_fini(&applier->live);
+        applier->torn = true;
+    }
+    if (rc)
+        return 1;
+    applier->candidate->table[SNAPSHOT_ROUTE].ref = applier->running->table[SNAPSHOT_ROUTE].ref;
+    outcome->in_place = true;
+    outcome->routes_added = applier->changes.added;
+    outcome->routes_removed = applier->changes.removed;
+    return 0;
+}
+
+static int build_routes(struct applier *applier)
+{
+    struct snapshot *candidate = applier->candidate;
+    uint64_t seed = route_live_seed(&applier->live);
+
+    int rc = route_live_build(applier->run_dir, applier->board, &candidate->plan, seed,
+                              &applier->candidate_live, &applier->outcome.error);
+    if (rc)
+        return rc;
+    candidate->table[SNAPSHOT_ROUTE].ref = applier->candidate_live.ref;
+    applier->outcome.built |= 1u << SNAPSHOT_ROUTE;
+    return 0;
+}
+
+static int build(struct applier *applier, const struct apply_request *request)
+{
+    bool routes = !applier->candidate->table[SNAPSHOT_ROUTE].ref.serial || request->force_routes;
+    int rc = 1;
+
+    if (routes && !request->force_routes && fits_in_place(applier)) {
+        rc = change_routes(applier);
+        if (rc <= 0)
+            return rc;
+    }
+    rc = write_pending(applier, applier->torn);
+    if (rc == 0 && routes)
+        rc = build_routes(applier);
+    if (rc == 0)
+        rc = snapshot_build(applier->candidate, applier->run_dir, applier->board, &applier->outcome.built,
+                            &applier->outcome.error);
+    return rc;
+}
+
+static int publish(struct applier *applier, uint64_t now_ns)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+    const struct apply_hooks *hooks = &applier->hooks;
+
+    apply_step(applier, APPLY_STEP_BUILT);
+    int rc = hooks->prepare ? hooks->prepare(hooks->context, applier->candidate, &outcome->error) : 0;
+    if (rc)
+        return rc;
+    apply_step(applier, APPLY_STEP_PREPARED);
+    rc = snapshot_publish(applier->candidate, applier->run_dir, applier->board, &outcome->error);
+    if (rc)
+        return rc;
+    outcome->generation = applier->candidate->generation;
+    outcome->publish_ns = stamp(applier);
+    apply_step(applier, APPLY_STEP_PUBLISHED);
+    applier->phase = APPLY_AWAITING;
+    applier->deadline_ns = now_ns + APPLY_LIVE_DEADLINE_NS;
+    return 0;
+}
+
+static enum apply_status status_of(int rc)
+{
+    return rc == -EINVAL || rc == -E2BIG ? APPLY_INVALID : APPLY_IO;
+}
+
+// Same config, same files: nothing to do but to be asked for a confirmation, or to stop asking.
+static bool nothing_changed(const struct applier *applier, const struct apply_request *request)
+{
+    return applier->running && !request->force_routes &&
+           applier->running->stored.hash == applier->candidate->stored.hash &&
+           snapshot_same_tables(applier->running, applier->candidate);
+}
+
+static void run(struct applier *applier, const struct apply_request *request, uint64_t now_ns)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+    struct sl_config *config = NULL;
+
+    int rc = load(applier, request, &config);
+    if (rc) {
+        outcome->status = rc == -EINVAL ? APPLY_INVALID : APPLY_IO;
+        apply_finish(applier);
+        return;
+    }
+    applier->candidate = snapshot_new(config, applier->running, &outcome->error);
+    outcome->compile_ns = stamp(applier);
+    if (!applier->candidate) {
+        outcome->status = APPLY_INVALID;
+        apply_finish(applier);
+        return;
+    }
+    apply_step(applier, APPLY_STEP_LOADED);
+    describe(applier, request);
+    outcome->changed = !nothing_changed(applier, request);
+    if (request->dry || !outcome->changed) {
+        outcome->generation = applier->running ? applier->running->generation : 0;
+        apply_finish(applier);
+        return;
+    }
+    rc = build(applier, request);
+    if (rc == 0)
+        rc = publish(applier, now_ns);
+    if (rc) {
+        revert_unpublished(applier);
+        fail(applier, status_of(rc));
+        return;
+    }
+    apply_tick(applier, now_ns);
+}
+
+int apply_start(struct applier *applier, const struct apply_request *request, uint64_t now_ns,
+                apply_done_fn done, void *context)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+
+    if (apply_busy(applier))
+        return -EBUSY;
+    sl_diag_fini(&outcome->diag);
+    memset(outcome, 0, sizeof(*outcome));
+    sl_diag_init(&outcome->diag);
+    outcome->dry = request->dry;
+    outcome->start_ns = stamp(applier);
+    applier->done = done;
+    applier->done_context = context;
+    run(applier, request, now_ns);
+    return 0;
+}
+
+static void await(struct applier *applier, uint64_t now_ns)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+    struct sl_live live = sl_board_live(applier->board, applier->candidate->generation, sl_board_now_ns());
+
+    outcome->workers = live.workers;
+    if (live.state == SL_LIVE_YES || live.state == SL_LIVE_STOPPED) {
+        outcome->waiting = live.state == SL_LIVE_STOPPED;
+        apply_step(applier, APPLY_STEP_LIVE);
+        apply_commit(applier, now_ns);
+    } else if (live.state == SL_LIVE_REFUSED) {
+        char why[256];
+        sl_board_refusal(applier->board, why);
+        sl_error_set(&outcome->error, -EBADMSG, "the data plane refused generation %" PRIu64 ": %s",
+                     applier->candidate->generation, why);
+        revert_published(applier, now_ns);
+    } else if (now_ns >= applier->deadline_ns) {
+        sl_error_set(&outcome->error, -ETIMEDOUT,
+                     "generation %" PRIu64
+                     " was live on only %u of %u workers after %llu s: 'sluicectl worker' shows "
+                     "which are stuck",
+                     applier->candidate->generation, live.workers_live, live.workers,
+                     APPLY_LIVE_DEADLINE_NS / 1000000000);
+        revert_published(applier, now_ns);
+    }
+}
+
+void apply_tick(struct applier *applier, uint64_t now_ns)
+{
+    if (applier->phase == APPLY_AWAITING)
+        await(applier, now_ns);
+    else if (applier->phase == APPLY_REVERTING)
+        revert_await(applier, now_ns);
+    if (applier->phase == APPLY_IDLE)
+        route_live_reclaim(&applier->live, applier->board);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Apply as one transaction: everything is built aside, XDP maps are prepared, the generation is published, every
+// worker echoes it, and only then it is the running one on disk and the old files go. Whatever fails on the way, the
+// old generation stays or is published again, and the reason goes to whoever asked.
+//
+//              start                tick: live                      tick: deadline or revert
+//      IDLE ───────────► AWAITING ─────────────► IDLE (+ CONFIRMING) ────────────────────────► AWAITING
+//       ▲                   │ refused, too late
+//       │   tick: live      ▼
+//       └───────────── REVERTING
+//
+// No clock and no sleeping here: `now_ns` (CLOCK_BOOTTIME) comes in, the event loop calls apply_tick() while
+// apply_busy(). Main thread of sluiced; tests drive it with a time of their own.
+#ifndef APPLY_APPLY_H
+#define APPLY_APPLY_H
+
+#include "apply/route_live.h"
+#include "apply/snapshot.h"
+#include "config/diag.h"
+
+#define APPLY_LIVE_DEADLINE_NS                                                                               \
+    (15ull * 1000000000) // for every worker to take a generation: a million routes are checked
+
+enum apply_phase { APPLY_IDLE, APPLY_AWAITING, APPLY_REVERTING };
+
+enum apply_step { // places where a test may kill the process
+    APPLY_STEP_LOADED,
+    APPLY_STEP_PENDING,
+    APPLY_STEP_BUILT,
+    APPLY_STEP_PREPARED,
+    APPLY_STEP_PUBLISHED,
+    APPLY_STEP_LIVE,
+    APPLY_STEP_STORED,
+    APPLY_STEP_DONE,
+    APPLY_STEPS
+};
+
+struct apply_request {
+    const char *path; // file to load, or the name for messages where there is text
+    const char *text; // NULL: load the file
+    size_t length;
+    const char *folder; // relative file names in `text` count from here
+    uint32_t uid;
+    const char *user;
+    const char *comment;
+    uint32_t confirm_s; // 0: for good
+    bool dry;
+    bool force_routes; // build the route table anew: nobody knows what an update that was killed left of it
+};
+
+enum apply_status { APPLY_OK, APPLY_INVALID, APPLY_REFUSED, APPLY_IO, APPLY_INTERNAL };
+
+struct apply_outcome { // of one apply; owned by the applier, valid in the callback
+    enum apply_status status;
+    struct sl_error error;      // where status is not OK
+    struct sl_diagnostics diag; // errors of an invalid config; warnings of a good one
+    bool changed, dry, in_place, waiting;
+    uint64_t id, hash, generation;
+    uint32_t workers, confirm_s;
+    unsigned built; // bit per enum snapshot_table
+    size_t routes_added, routes_removed;
+    uint64_t start_ns, read_ns, compile_ns, publish_ns, live_ns; // points in time
+};
+
+typedef void (*apply_done_fn)(void *context, const struct apply_outcome *outcome);
+
+struct apply_hooks { // what happens beside shared memory; any may be NULL
+    void *context;
+    int (*prepare)(void *context, const struct snapshot *snapshot,
+                   struct sl_error *error);                       // before publishing
+    void (*live)(void *context, const struct snapshot *snapshot); // after
+    void (*step)(void *context, enum apply_step step);            // tests
+    uint64_t (*clock_ns)(void *context);                          // for durations alone; NULL: none
+};
+
+struct applier {
+    const char *run_dir, *state_dir;
+    struct sl_board *board;
+    struct apply_hooks hooks;
+    struct snapshot *running; // NULL: none
+    struct route_live live;   // route table of `running`
+    uint64_t next_id;
+    // to be confirmed
+    uint64_t confirm_deadline_ns; // CLOCK_BOOTTIME, 0: nothing to confirm
+    // under way
+    enum apply_phase phase;
+    struct snapshot *candidate;
+    struct route_live candidate_live; // a route table built for it; empty: shared or changed in place
+    struct route_changes changes;     // made in place
+    bool torn;                        // the live route table is half changed and could not be put back
+    uint32_t confirm_s;
+    uint64_t deadline_ns;
+    struct apply_outcome outcome;
+    apply_done_fn done;
+    void *done_context;
+    char boot[40];
+};
+
+// Opens nothing: board and directories are the caller's. apply_take_up() next.
+void apply_init(struct applier *applier, const char *run_dir, const char *state_dir, struct sl_board *board,
+                const struct apply_hooks *hooks);
+void apply_fini(struct applier *applier);
+
+// Begins. `done` is called once, perhaps before this returns, with what became of it. -EBUSY: one is under way, and
+// `done` is not called.
+int apply_start(struct applier *applier, const struct apply_request *request, uint64_t now_ns,
+                apply_done_fn done, void *context);
+// Looks at the board and at the time.
+void apply_tick(struct applier *applier, uint64_t now_ns);
+bool apply_busy(const struct applier *applier);
+
+// 0; -ENOENT: nothing to confirm.
+int apply_confirm(struct applier *applier);
+// Applies entry `id` of the history. -ENOENT: there is none; -EBUSY.
+int apply_history_entry(struct applier *applier, uint64_t id, const struct apply_request *who,
+                        uint64_t now_ns, apply_done_fn done, void *context);
+// Goes back from a config that waits to be confirmed. -ENOENT: none waits; -EBUSY.
+int apply_revert_unconfirmed(struct applier *applier, const struct apply_request *who, uint64_t now_ns,
+                             apply_done_fn done, void *context);
+
+enum take_up {
+    TAKE_UP_NOTHING, // no generation, or none that can be told: apply a config
+    TAKE_UP_RUNNING, // the running generation goes on; nothing was published
+    TAKE_UP_PENDING, // a generation was published when the last sluiced ended; tick until it is live
+    TAKE_UP_REBUILD, // it ended amid an update in place: apply the running config again with force_routes
+};
+// At start: finds out what runs. Sentences for the log go to `notes` (may say nothing).
+enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_error *notes);
+
+// ---- inside apply/ ----
+void apply_commit(struct applier *applier, uint64_t now_ns); // commit.c: the candidate is live
+void apply_finish(struct applier *applier);                  // calls done, forgets the candidate
+void apply_step(struct applier *applier, enum apply_step step);
+
+#endif
