@@ -30,8 +30,8 @@ struct named { // an element of a list, by what identifies it
 static size_t path_push(struct diff *diff, const char *key, const char *name)
 {
     size_t before = diff->length, room = PATH_BYTES - before;
-    int wrote = key ? snprintf(diff->path + before, room, "%s%s", before ? "." : "", key)
-                    : snprintf(diff->path + before, room, "[%s]", name);
+    const char *head = !key ? "[" : before ? "." : "", *tail = key ? "" : "]";
+    int wrote = snprintf(diff->path + before, room, "%s%s%s", head, key ? key : name, tail);
 
     diff->length += (size_t)wrote < room ? (size_t)wrote : room - 1;
     return before;
