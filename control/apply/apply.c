@@ -65,7 +65,7 @@ void apply_finish(struct applier *applier)
     applier->phase = APPLY_IDLE;
     applier->torn = false;
     applier->done = NULL;
-    applier->outcome.live_ns = stamp(applier);
+    applier->outcome.end_ns = stamp(applier);
     apply_step(applier, APPLY_STEP_DONE);
     if (done)
         done(applier->done_context, &applier->outcome);
@@ -73,17 +73,29 @@ void apply_finish(struct applier *applier)
 
 static void fail(struct applier *applier, enum apply_status status)
 {
-    applier->outcome.status = status;
+    struct apply_outcome *outcome = &applier->outcome;
+
+    outcome->status = status;
+    if (status == APPLY_INVALID && outcome->diag.errors == 0) // found by a compiler: a file's line, a size
+        sl_diag_add(&outcome->diag, SL_DIAG_ERROR, applier->path, 0, 0, "", "", "%s", outcome->error.text);
     stored_remove(applier->state_dir, STORED_PENDING);
     apply_finish(applier);
+}
+
+// The loader asks: a file that is in the running generation need not be read to be checked.
+static bool knows_route_file(void *context, const struct sl_config *config, const char *file)
+{
+    const struct snapshot *running = ((struct applier *)context)->running;
+
+    return running && route_plan_knows_file(&running->plan, config, &running->slots, file);
 }
 
 static int load(struct applier *applier, const struct apply_request *request, struct sl_config **config)
 {
     struct apply_outcome *outcome = &applier->outcome;
-    int rc = request->text ? sl_config_load_text(request->text, request->length, request->path,
-                                                 request->folder, config, &outcome->diag)
-                           : sl_config_load(request->path, config, &outcome->diag);
+    struct sl_config_known known = {.route_file = knows_route_file, .context = applier};
+    int rc = sl_config_load_known(request->path, request->text, request->length, request->folder, &known,
+                                  config, &outcome->diag);
 
     outcome->read_ns = stamp(applier);
     if (rc == -EINVAL)
@@ -237,8 +249,7 @@ static void run(struct applier *applier, const struct apply_request *request, ui
     applier->candidate = snapshot_new(config, applier->running, &outcome->error);
     outcome->compile_ns = stamp(applier);
     if (!applier->candidate) {
-        outcome->status = APPLY_INVALID;
-        apply_finish(applier);
+        fail(applier, APPLY_INVALID);
         return;
     }
     apply_step(applier, APPLY_STEP_LOADED);
@@ -271,6 +282,7 @@ int apply_start(struct applier *applier, const struct apply_request *request, ui
     memset(outcome, 0, sizeof(*outcome));
     sl_diag_init(&outcome->diag);
     outcome->dry = request->dry;
+    applier->path = request->path ? request->path : "the config";
     outcome->start_ns = stamp(applier);
     applier->done = done;
     applier->done_context = context;

@@ -59,7 +59,7 @@ struct apply_outcome { // of one apply; owned by the applier, valid in the callb
     uint32_t workers, confirm_s;
     unsigned built; // bit per enum snapshot_table
     size_t routes_added, routes_removed;
-    uint64_t start_ns, read_ns, compile_ns, publish_ns, live_ns; // points in time
+    uint64_t start_ns, read_ns, compile_ns, publish_ns, live_ns, end_ns; // points in time
 };
 
 typedef void (*apply_done_fn)(void *context, const struct apply_outcome *outcome);
@@ -83,6 +83,7 @@ struct applier {
     // to be confirmed
     uint64_t confirm_deadline_ns; // CLOCK_BOOTTIME, 0: nothing to confirm
     // under way
+    const char *path; // of the config, for messages; valid until apply_start() returns
     enum apply_phase phase;
     struct snapshot *candidate;
     struct route_live candidate_live; // a route table built for it; empty: shared or changed in place

@@ -170,16 +170,6 @@ size_t route_plan_changes(const struct route_plan *before, const struct route_pl
     return walk.calls;
 }
 
-bool route_plan_equal(const struct route_plan *a, const struct route_plan *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (unsigned i = 0; i < a->count; i++)
-        if (a->layer[i]->identity != b->layer[i]->identity)
-            return false;
-    return true;
-}
-
 void route_plan_fini(struct route_plan *plan)
 {
     for (unsigned i = 0; i < plan->count; i++)

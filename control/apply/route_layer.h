@@ -41,8 +41,9 @@ struct route_plan { // what the routes of one generation are made of, first laye
 int route_plan_compile(const struct sl_config *config, const struct slots *slots,
                        const struct route_plan *before, struct route_plan *plan, struct sl_error *error);
 void route_plan_fini(struct route_plan *plan);
-// Same sources, so the same routes.
-bool route_plan_equal(const struct route_plan *a, const struct route_plan *b);
+// True where a route file was compiled into `plan`, has not changed since, and would be again: the ports are the same.
+bool route_plan_knows_file(const struct route_plan *plan, const struct sl_config *config,
+                           const struct slots *slots, const char *file);
 // The route that wins for exactly this prefix: its layer, and *at its index there; NULL: no route.
 const struct route_layer *route_plan_find(const struct route_plan *plan, const struct sl_prefix *prefix,
                                           size_t *at);

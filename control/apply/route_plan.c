@@ -55,6 +55,11 @@ static uint64_t hash_config(const struct sl_config *config, uint64_t hash)
     return mix(hash, "config");
 }
 
+static uint64_t file_layer_identity(const char *file, uint64_t links)
+{
+    return mix(mix_number(links, file_identity(file)), file);
+}
+
 // Layer 0 is the own one, 1 the config's, then the files in their order.
 static uint64_t layer_identity(const struct sl_config *config, unsigned i, uint64_t links)
 {
@@ -62,7 +67,7 @@ static uint64_t layer_identity(const struct sl_config *config, unsigned i, uint6
         return hash_own(&config->nat, links);
     if (i == 1)
         return hash_config(config, links);
-    return mix(mix_number(links, file_identity(config->route_files[i - 2])), config->route_files[i - 2]);
+    return file_layer_identity(config->route_files[i - 2], links);
 }
 
 static struct route_layer *plan_share(const struct route_plan *plan, uint64_t identity)
@@ -74,6 +79,17 @@ static struct route_layer *plan_share(const struct route_plan *plan, uint64_t id
         }
     }
     return NULL;
+}
+
+bool route_plan_knows_file(const struct route_plan *plan, const struct sl_config *config,
+                           const struct slots *slots, const char *file)
+{
+    uint64_t identity = file_layer_identity(file, hash_links(config, slots));
+
+    for (unsigned i = 0; i < plan->count; i++)
+        if (plan->layer[i]->identity == identity)
+            return true;
+    return false;
 }
 
 static int layer_compile(const struct sl_config *config, const struct slots *slots, unsigned i,

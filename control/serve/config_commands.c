@@ -39,7 +39,7 @@ static json_t *json_durations(const struct apply_outcome *outcome)
                      "compile", json_span(outcome->read_ns, outcome->compile_ns), "publish",
                      json_span(outcome->compile_ns, published), "live",
                      json_span(published, outcome->live_ns), "total",
-                     json_span(outcome->start_ns, outcome->live_ns));
+                     json_span(outcome->start_ns, outcome->end_ns));
 }
 
 static json_t *json_outcome(const struct apply_outcome *outcome)

@@ -207,9 +207,9 @@ static int ranges_collect(struct check *check)
 }
 
 int check_config(const struct sl_config *config, const struct sl_tree *tree, const char *name,
-                 struct sl_diagnostics *diag)
+                 const struct sl_config_known *known, struct sl_diagnostics *diag)
 {
-    struct check check = {.config = config, .tree = tree, .name = name, .diag = diag};
+    struct check check = {.config = config, .tree = tree, .known = known, .name = name, .diag = diag};
     int error = links_collect(&check);
 
     if (!error)

@@ -5,6 +5,7 @@
 #define SL_CONFIG_CHECK_H
 
 #include "config/diag.h"
+#include "config/load.h"
 #include "config/model.h"
 #include "config/text.h"
 #include "config/where.h"
@@ -22,7 +23,8 @@ struct check_pool_range {
 struct check {
     const struct sl_config *config;
     const struct sl_tree *tree;
-    const char *name; // of the file
+    const struct sl_config_known *known; // NULL: nothing
+    const char *name;                    // of the file
     struct sl_diagnostics *diag;
     struct check_link *link;
     unsigned link_count;
@@ -34,7 +36,7 @@ struct check {
 
 // All checks. 0 or -ENOMEM; faults are in `diag`.
 int check_config(const struct sl_config *config, const struct sl_tree *tree, const char *name,
-                 struct sl_diagnostics *diag);
+                 const struct sl_config_known *known, struct sl_diagnostics *diag);
 
 void check_ports(struct check *check);
 void check_neighbors(struct check *check);

@@ -241,7 +241,10 @@ int check_routes(struct check *check)
 
     for (unsigned i = 0; i < config->routes_count; i++)
         check_route(check, i);
-    for (unsigned i = 0; !error && i < config->route_files_count; i++)
-        error = check_route_file(check, i);
+    for (unsigned i = 0; !error && i < config->route_files_count; i++) {
+        const struct sl_config_known *known = check->known;
+        if (!known || !known->route_file(known->context, config, config->route_files[i]))
+            error = check_route_file(check, i);
+    }
     return error;
 }

@@ -78,7 +78,8 @@ static int resolve_files(const struct sl_key *keys, void *base, const char *fold
 }
 
 static int load_tree(struct sl_tree *tree, const char *text, size_t length, const char *name,
-                     const char *folder, struct sl_config **config, struct sl_diagnostics *diag)
+                     const char *folder, const struct sl_config_known *known, struct sl_config **config,
+                     struct sl_diagnostics *diag)
 {
     char absolute[PATH_MAX];
     unsigned errors = diag->errors;
@@ -94,19 +95,20 @@ static int load_tree(struct sl_tree *tree, const char *text, size_t length, cons
         return -errno;
     error = resolve_files(sl_config_keys, *config, absolute);
     if (!error)
-        error = check_config(*config, tree, name, diag);
+        error = check_config(*config, tree, name, known, diag);
     return error ? error : diag->errors > errors ? -EINVAL : 0;
 }
 
-int sl_config_load_text(const char *text, size_t length, const char *name, const char *folder,
-                        struct sl_config **config, struct sl_diagnostics *diag)
+static int load_text(const char *text, size_t length, const char *name, const char *folder,
+                     const struct sl_config_known *known, struct sl_config **config,
+                     struct sl_diagnostics *diag)
 {
     struct sl_tree tree;
 
     *config = NULL;
     int error = sl_tree_read(&tree, text, length, name, diag);
     if (!error)
-        error = load_tree(&tree, text, length, name, folder, config, diag);
+        error = load_tree(&tree, text, length, name, folder, known, config, diag);
     sl_tree_fini(&tree);
     sl_diag_sort(diag);
     if (error) {
@@ -116,7 +118,8 @@ int sl_config_load_text(const char *text, size_t length, const char *name, const
     return error;
 }
 
-int sl_config_load(const char *path, struct sl_config **config, struct sl_diagnostics *diag)
+static int load_file(const char *path, const struct sl_config_known *known, struct sl_config **config,
+                     struct sl_diagnostics *diag)
 {
     char folder[PATH_MAX], *text;
     size_t length;
@@ -130,7 +133,26 @@ int sl_config_load(const char *path, struct sl_config **config, struct sl_diagno
         return error;
     }
     strcpy(folder, path);
-    error = sl_config_load_text(text, length, path, dirname(folder), config, diag);
+    error = load_text(text, length, path, dirname(folder), known, config, diag);
     free(text);
     return error;
+}
+
+int sl_config_load_known(const char *name, const char *text, size_t length, const char *folder,
+                         const struct sl_config_known *known, struct sl_config **config,
+                         struct sl_diagnostics *diag)
+{
+    return text ? load_text(text, length, name, folder, known, config, diag)
+                : load_file(name, known, config, diag);
+}
+
+int sl_config_load_text(const char *text, size_t length, const char *name, const char *folder,
+                        struct sl_config **config, struct sl_diagnostics *diag)
+{
+    return load_text(text, length, name, folder, NULL, config, diag);
+}
+
+int sl_config_load(const char *path, struct sl_config **config, struct sl_diagnostics *diag)
+{
+    return load_file(path, NULL, config, diag);
 }

@@ -5,6 +5,7 @@
 #ifndef SL_CONFIG_LOAD_H
 #define SL_CONFIG_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "config/diag.h"
 #include "config/model.h"
@@ -18,6 +19,20 @@ int sl_config_load(const char *path, struct sl_config **config, struct sl_diagno
 // from the working directory).
 int sl_config_load_text(const char *text, size_t length, const char *name, const char *folder,
                         struct sl_config **config, struct sl_diagnostics *diag);
+
+// What the loader need not read again: a daemon that holds a million routes of a file knows whether it changed.
+struct sl_config_known {
+    // True where this one of config->route_files was found right before, is the same file still, and the ports
+    // are those it was checked against.
+    bool (*route_file)(void *context, const struct sl_config *config, const char *file);
+    void *context;
+};
+
+// As sl_config_load() (`text` NULL: reads `name`) or sl_config_load_text(), leaving out what `known` knows (NULL:
+// nothing).
+int sl_config_load_known(const char *name, const char *text, size_t length, const char *folder,
+                         const struct sl_config_known *known, struct sl_config **config,
+                         struct sl_diagnostics *diag);
 
 void sl_config_free(struct sl_config *config);
 
