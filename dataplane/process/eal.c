@@ -142,6 +142,7 @@ static void arguments_make(struct arguments *arguments, const struct options *op
     argument_add(arguments, "--file-prefix=sluice-%d", (int)getpid());
     argument_add(arguments, "--no-telemetry");
     argument_add(arguments, "--single-file-segments"); // memif shares them by descriptor
+    argument_add(arguments, "--iova-mode=va");         // see pool.c
     argument_add(arguments, "--log-level=*:warning");
     argument_add(arguments, "--allow=0000:00:00.0");
     if (!huge)

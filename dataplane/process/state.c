@@ -16,10 +16,11 @@
 #include "neighbor/neighbor.h"
 #include "port/ports.h"
 #include "process/dataplane.h"
+#include "process/pool.h"
 #include "route/fragment.h"
 
-#define RING_PACKETS   1024
-#define MBUF_CACHE     256
+#define HOUSE_RING     1024 // packets, to and from housekeeping
+#define STEER_RING     4096 // packets, from worker to worker: a burst of a port whose queue another owns
 #define MBUF_BYTES     (RTE_MBUF_DEFAULT_BUF_SIZE + 256) // with its headers, for the budget
 #define MBUFS_BASE     32768
 #define MBUFS_PER_PORT 8192
@@ -41,29 +42,17 @@ static uint32_t mbufs_wanted(const struct dataplane *dp, const struct tables *ta
     return (uint32_t)(wanted > MBUFS_MIN ? wanted : MBUFS_MIN);
 }
 
-// One piece of memory: AF_XDP registers the pool from its first piece on, and would hand out frames beyond it.
 static int pool_make(struct dataplane *dp, const struct tables *tables, struct sl_error *error)
 {
-    uint32_t count = mbufs_wanted(dp, tables);
-    struct rte_mempool *pool =
-        rte_pktmbuf_pool_create("packets", count, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    if (!pool)
-        return sl_error_set(error, -ENOMEM, "no memory for %u packet buffers; raise --memory above %u", count,
-                            dp->options.memory_mb);
-    if (pool->nb_mem_chunks != 1)
-        return sl_error_set(
-            error, -ENOMEM,
-            "the packet buffers came in %u pieces of memory; raise --memory, or use --huge off",
-            pool->nb_mem_chunks);
-    dp->house.pool = pool;
-    return 0;
+    dp->house.pool = pool_new(mbufs_wanted(dp, tables), error);
+    return dp->house.pool ? 0 : -ENOMEM;
 }
 
-static struct rte_ring *ring_make(const char *kind, uint32_t from, uint32_t to)
+static struct rte_ring *ring_make(const char *kind, uint32_t from, uint32_t to, uint32_t packets)
 {
     char name[RTE_RING_NAMESIZE];
     snprintf(name, sizeof(name), "%s.%u.%u", kind, from, to);
-    return rte_ring_create(name, RING_PACKETS, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    return rte_ring_create(name, packets, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
 static int rings_make(struct dataplane *dp, struct sl_error *error)
@@ -71,12 +60,13 @@ static int rings_make(struct dataplane *dp, struct sl_error *error)
     struct worker **worker = dp->house.worker;
     bool whole = true;
     for (uint32_t from = 0; from < dp->placement.workers; from++) {
-        worker[from]->to_house = ring_make("to_house", from, 0);
-        worker[from]->from_house = ring_make("from_house", 0, from);
+        worker[from]->to_house = ring_make("to_house", from, 0, HOUSE_RING);
+        worker[from]->from_house = ring_make("from_house", 0, from, HOUSE_RING);
         whole &= worker[from]->to_house && worker[from]->from_house;
         for (uint32_t to = 0; to < dp->placement.workers; to++)
             if (to != from) {
-                worker[to]->steer_in[from] = worker[from]->steer_out[to] = ring_make("steer", from, to);
+                worker[to]->steer_in[from] = worker[from]->steer_out[to] =
+                    ring_make("steer", from, to, STEER_RING);
                 whole &= worker[to]->steer_in[from] != NULL;
             }
     }
