@@ -23,9 +23,9 @@ static struct sl_prefix prefix_of(const char *text)
 
 static void *image_new(enum sl_segment_kind kind, uint64_t size)
 {
-    void *image = aligned_alloc(64, (size + 63) / 64 * 64);
+    void *image;
 
-    if (!image)
+    if (posix_memalign(&image, 64, size) != 0)
         abort();
     memset(image, 0, size);
     sl_segment_fill(image, kind, size, 1);
