@@ -3,6 +3,7 @@
 #include "harness_nat.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include "flow/memory.h"
 #include "wire/checksum.h"
 #include "wire/l4.h"
 
@@ -53,8 +54,8 @@ struct harness_nat *harness_nat_new_workers(uint32_t workers, uint32_t capacity)
     n->capacity = capacity;
     for (uint32_t i = 0; i < workers; i++) {
         struct worker *worker = n->h->worker[i];
-        struct sl_flow *entries = aligned_alloc(128, capacity * sizeof(*entries));
-        memset(entries, 0, capacity * sizeof(*entries));
+        struct sl_flow *entries = flow_memory_new(capacity * sizeof(*entries));
+        assert_non_null(entries);
         assert_int_equal(flow_table_init(&n->flows[i], entries, capacity, &worker->hash_seed, worker->now_ms),
                          0);
         n->flows[i].worker = i;
@@ -91,7 +92,7 @@ void harness_nat_free(struct harness_nat *n)
         struct worker *worker = n->h->worker[i];
         nothing_held(worker);
         nat_free(worker->nat);
-        free(worker->flows->entry);
+        flow_memory_free(worker->flows->entry, worker->flows->capacity * sizeof(struct sl_flow));
         flow_table_fini(worker->flows);
     }
     nat_share_unbind(n->share, &n->h->tables);

@@ -17,6 +17,7 @@
 #include "flow/flow.h"
 #include "nat/lifecycle.h"
 #include "flow/end.h"
+#include "flow/memory.h"
 #include "nat/state.h"
 
 enum { NAT_LAN, NAT_WAN };
