@@ -64,6 +64,7 @@ void flow_stage(struct worker *worker, struct burst *burst)
             packet->flow = flow_find(table, &packet->key, packet->key_proto, packet->hash);
         hits += packet->flow != FLOW_NONE;
     }
+    table->missed = waiting.count - hits;
     burst->stages |= 1u << PACKET_NAT;
     worker_count(worker, SL_COUNTER_flow_lookup_hit, hits);
     worker_count(worker, SL_COUNTER_flow_lookup_miss, waiting.count - hits);

@@ -10,8 +10,7 @@
 #define PROBES_NEAR   32   // addresses tried from the subscriber's own place on
 #define PROBES_ON     1024 // and from where the last search ended
 #define EXHAUSTED_MS  10   // for so long a pool that was searched in vain is not searched again
-#define EVEN_PORTS    0x5555555555555555ull
-#define RECLAIM_LIMIT 4 // blocks whose every port is reserved that one search passes over
+#define RECLAIM_LIMIT 4    // blocks whose every port is reserved that one search passes over
 
 uint32_t nat_mapping_by_inside(const struct nat *nat, sl_be32 inside, sl_be16 port, uint8_t proto,
                                uint16_t pool)
@@ -222,17 +221,6 @@ static void block_release(struct nat *nat, uint32_t index)
 }
 
 // ---- mappings -----------------------------------------------------------------------------------------------
-// Which port of the block: the inside port's own low six bits where they are free, which also keeps its parity;
-// else one of its parity (RFC 4787 REQ-4); else any.
-static uint32_t port_choose(uint64_t used, uint16_t inside_port)
-{
-    uint64_t same = ~used & (inside_port & 1 ? EVEN_PORTS << 1 : EVEN_PORTS);
-
-    if (!(used >> (inside_port % SL_NAT_BLOCK_PORTS) & 1))
-        return inside_port % SL_NAT_BLOCK_PORTS;
-    return (uint32_t)__builtin_ctzll(same ? same : ~used);
-}
-
 static void port_take(struct nat *nat, uint32_t index, uint32_t bit)
 {
     struct nat_block *block = &nat->block[index];
@@ -278,8 +266,7 @@ static int64_t mapping_record(struct nat *nat, const struct nat_want *want, uint
         .inside = want->inside,
         .inside_port = want->inside_port,
         .outside = nat->block[block].outside->addr,
-        .outside_port =
-            sl_be16_of((uint16_t)(SL_NAT_FIRST_PORT + nat->block[block].number * SL_NAT_BLOCK_PORTS + bit)),
+        .outside_port = sl_be16_of(nat_block_port(&nat->block[block], bit)),
         .block = block,
         .pool = want->pool_id,
         .proto = want->proto,
@@ -314,7 +301,7 @@ int64_t nat_mapping_new(struct nat *nat, const struct nat_want *want)
             return block;
         }
     }
-    uint32_t bit = port_choose(nat->block[block].used, sl_host16(want->inside_port));
+    uint32_t bit = nat_port_choose(nat->block[block].used, sl_host16(want->inside_port));
     int64_t mapping = mapping_record(nat, want, (uint32_t)block, bit);
     if (mapping < 0)
         nat_block_release_if_unused(nat, (uint32_t)block);

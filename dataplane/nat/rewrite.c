@@ -7,7 +7,8 @@
 // Bytes of the quoted transport header and payload that stand in the first segment.
 static size_t quoted_bytes(const struct packet *packet)
 {
-    return packet->m->data_len > packet->quote_l4_off ? (size_t)(packet->m->data_len - packet->quote_l4_off) : 0;
+    return packet->m->data_len > packet->quote_l4_off ? (size_t)(packet->m->data_len - packet->quote_l4_off)
+                                                      : 0;
 }
 
 // The checksum inside the quoted transport header; NULL where the quote was cut before it. RFC 792 promises eight

@@ -4,6 +4,7 @@
 // arrived: an ICMP error about the packet is made from it. On the worker's thread.
 #include "flow/flow.h"
 #include "nat/binding.h"
+#include "nat/foresee.h"
 #include "nat/open.h"
 #include "nat/rewrite.h"
 #include "nat/state.h"
@@ -147,6 +148,8 @@ static void route_epoch_take(struct worker *worker)
 void nat_stage(struct worker *worker, struct burst *burst)
 {
     route_epoch_take(worker);
+    if (unlikely(worker->flows->missed > 1))
+        nat_foresee(worker, burst);
     for (uint16_t i = 0; i < burst->count; i++) {
         struct packet *packet = &burst->packet[i];
         if (packet->stage != PACKET_NAT)

@@ -99,6 +99,22 @@ static inline uint32_t nat_hash_subscriber(const struct nat *nat, sl_be32 inside
     return (uint32_t)sl_hash_v4(&nat->seed, inside, 0x40000000u | pool);
 }
 
+// Which of a block's ports to give: the inside port's own low six bits where they are free, which also keeps its
+// parity; else one of its parity (RFC 4787 REQ-4); else any. `used` has a bit clear.
+static inline uint32_t nat_port_choose(uint64_t used, uint16_t inside_port)
+{
+    uint64_t same = ~used & (0x5555555555555555ull << (inside_port & 1));
+
+    if (!(used >> (inside_port % SL_NAT_BLOCK_PORTS) & 1))
+        return inside_port % SL_NAT_BLOCK_PORTS;
+    return (uint32_t)__builtin_ctzll(same ? same : ~used);
+}
+
+static inline uint16_t nat_block_port(const struct nat_block *block, uint32_t bit)
+{
+    return (uint16_t)(SL_NAT_FIRST_PORT + block->number * SL_NAT_BLOCK_PORTS + bit);
+}
+
 // NAT_NONE where there is none.
 uint32_t nat_mapping_by_inside(const struct nat *nat, sl_be32 inside, sl_be16 port, uint8_t proto,
                                uint16_t pool);
