@@ -70,15 +70,20 @@ static inline bool ethernet_room(struct packet *packet)
     return true;
 }
 
-// The frame is whole but for its MACs: to the wire, or to whoever finds the MAC.
-static inline void send_frame(struct worker *worker, struct packet *packet, const struct way_out *way)
+static inline void ethernet_write(const struct packet *packet, const struct way_out *way)
 {
     struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, struct sl_eth *);
 
     memcpy(eth->dst, &way->word, 6);
     memcpy(eth->src, way->own_mac, 6);
     eth->type = packet->flags & PACKET_V4 ? sl_be16_of(SL_ETHERTYPE_IPV4) : sl_be16_of(SL_ETHERTYPE_IPV6);
-    if (unlikely(!neighbor_usable(way->word))) {
+}
+
+// The frame is whole but for its MACs: to the wire, or to whoever finds the MAC.
+static void send_frame(struct worker *worker, struct packet *packet, const struct way_out *way)
+{
+    ethernet_write(packet, way);
+    if (!neighbor_usable(way->word)) {
         worker_to_house(worker, packet, HANDOVER_NEIGHBOR);
         return;
     }
@@ -160,6 +165,47 @@ static bool may_leave(struct worker *worker, struct burst *burst, struct packet 
     return true;
 }
 
+// Packets that need more than a TTL and an Ethernet header, or are not to leave at all.
+static __rte_noinline void packet_send_slowly(struct worker *worker, struct burst *burst,
+                                              struct packet *packet, const struct way_out *way)
+{
+    uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, uint8_t *, packet->l3_off);
+
+    if (!may_leave(worker, burst, packet, way, ttl_of(packet, l3)))
+        return;
+    if (!(packet->flags & PACKET_FROM_HOST))
+        ttl_decrement(packet, l3);
+    if (packet->tcp_flags & SL_TCP_SYN && packet->flags & PACKET_TCP && packet->flags & PACKET_L4_KNOWN) {
+        uint16_t limit = packet->flags & PACKET_V4 ? way->port->mss_clamp_v4 : way->port->mss_clamp_v6;
+        if (limit)
+            mss_clamp(worker, packet, limit);
+    }
+    if (!ethernet_room(packet)) {
+        packet_drop(worker, packet, SL_DROP_no_memory);
+        return;
+    }
+    if (packet->l3_len > way->port->mtu || packet->m->nb_segs > 1)
+        send_pieces(worker, packet, way);
+    else
+        send_frame(worker, packet, way);
+}
+
+// Nearly every packet: forwarded, whole, no SYN, the neighbor known. One branch for all that can be otherwise.
+static inline bool is_plain(const struct worker *worker, const struct packet *packet,
+                            const struct way_out *way, uint8_t ttl)
+{
+    const uint16_t special = PACKET_FROM_HOST | PACKET_UNRESOLVED;
+    bool plain = worker->tx[packet->port_out].up;
+
+    plain &= (packet->flags & special) == 0;
+    plain &= ttl > 1;
+    plain &= packet->l3_len <= way->port->mtu;
+    plain &= packet->m->nb_segs == 1;
+    plain &= (packet->tcp_flags & SL_TCP_SYN) == 0;
+    plain &= packet->l3_off == sizeof(struct sl_eth);
+    return plain & neighbor_usable(way->word);
+}
+
 static inline void packet_send(struct worker *worker, struct burst *burst, struct packet *packet,
                                uint64_t word)
 {
@@ -170,24 +216,14 @@ static inline void packet_send(struct worker *worker, struct burst *burst, struc
     };
     uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, uint8_t *, packet->l3_off);
 
-    if (unlikely(!may_leave(worker, burst, packet, &way, ttl_of(packet, l3))))
-        return;
-    if (likely(!(packet->flags & PACKET_FROM_HOST)))
-        ttl_decrement(packet, l3);
-    if (unlikely(packet->tcp_flags & SL_TCP_SYN && packet->flags & PACKET_TCP &&
-                 packet->flags & PACKET_L4_KNOWN)) {
-        uint16_t limit = packet->flags & PACKET_V4 ? way.port->mss_clamp_v4 : way.port->mss_clamp_v6;
-        if (limit)
-            mss_clamp(worker, packet, limit);
-    }
-    if (unlikely(!ethernet_room(packet))) {
-        packet_drop(worker, packet, SL_DROP_no_memory);
+    if (unlikely(!is_plain(worker, packet, &way, ttl_of(packet, l3)))) {
+        packet_send_slowly(worker, burst, packet, &way);
         return;
     }
-    if (unlikely(packet->l3_len > way.port->mtu || packet->m->nb_segs > 1))
-        send_pieces(worker, packet, &way);
-    else
-        send_frame(worker, packet, &way);
+    ttl_decrement(packet, l3);
+    ethernet_write(packet, &way);
+    worker_tx_single(worker, packet->port_out, packet->m);
+    packet->stage = PACKET_GONE;
 }
 
 void neighbor_stage(struct worker *worker, struct burst *burst)
