@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The prefilter's sets and rules. Called by check_config(). What is inside a set's files is read where the sets are
-// built; here they must only be readable.
+// The prefilter's sets and rules. Called by check_config().
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "config/check.h"
+#include "config/file.h"
 #include "shm/layout.h"
+#include "table/prefix_set.h"
 
 static bool set_used(const struct sl_config_prefilter *prefilter, const char *name)
 {
@@ -19,6 +20,28 @@ static bool set_used(const struct sl_config_prefilter *prefilter, const char *na
         }
     }
     return false;
+}
+
+// Reads the file as building the set will: an unreadable one is told at its name, a bad line at its own place.
+static void check_set_file(struct check *check, unsigned i, unsigned j)
+{
+    const char *path = check->config->prefilter.sets[i].files[j];
+    struct sl_prefix_set_error why = {0};
+    struct sl_prefix_set set = {0};
+    char *text;
+    size_t length;
+    int error = file_read(path, &text, &length);
+
+    if (error) {
+        check_at(check, "prefilter.sets[%u].files[%u]", i, j);
+        check_mend(check, "the name counts from the config's folder");
+        check_error(check, "%s cannot be read: %s", path, strerror(-error));
+        return;
+    }
+    if (sl_prefix_set_parse(&set, text, length, &why) == -EINVAL)
+        sl_diag_add(check->diag, SL_DIAG_ERROR, path, (unsigned)why.line, 1, "", "", "%s", why.text);
+    sl_prefix_set_fini(&set);
+    free(text);
 }
 
 static void check_set(struct check *check, unsigned i)
@@ -39,13 +62,8 @@ static void check_set(struct check *check, unsigned i)
         check_mend(check, "name it in a rule of 'prefilter.ports', or take it out");
         check_warning(check, "no rule uses the set '%s'", set->name);
     }
-    for (unsigned j = 0; j < set->files_count; j++) {
-        if (access(set->files[j], R_OK) == 0)
-            continue;
-        check_at(check, "prefilter.sets[%u].files[%u]", i, j);
-        check_mend(check, "the name counts from the config's folder");
-        check_error(check, "%s cannot be read: %s", set->files[j], strerror(errno));
-    }
+    for (unsigned j = 0; j < set->files_count; j++)
+        check_set_file(check, i, j);
 }
 
 static void check_rule(struct check *check, unsigned i, unsigned j)

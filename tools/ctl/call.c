@@ -53,7 +53,7 @@ static int connect_failed(struct ctl *ctl, int error)
 
 static int code_exit(const char *code)
 {
-    if (strcmp(code, "denied") == 0 || strcmp(code, "refused") == 0)
+    if (strcmp(code, "denied") == 0)
         return CTL_REFUSED;
     return strcmp(code, "bad-request") == 0 || strcmp(code, "unknown-command") == 0 ? CTL_USAGE : CTL_FAILED;
 }

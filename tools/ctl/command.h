@@ -13,7 +13,7 @@ enum ctl_exit { // documented in sluicectl(1)
     CTL_FAILED = 1,      // what was asked for is not so, or could not be done
     CTL_USAGE = 2,       // the command line is wrong
     CTL_UNREACHABLE = 3, // sluiced does not answer
-    CTL_REFUSED = 4,     // permission, or the data plane refused
+    CTL_REFUSED = 4,     // no permission
 };
 
 enum ctl_kind { // what an argument's value is

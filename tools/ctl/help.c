@@ -88,7 +88,7 @@ void ctl_help(FILE *out)
           "      --no-color      plain text; so does the variable NO_COLOR\n"
           "  -h, --help          this, or with a command its own\n"
           "  -V, --version       versions\n\n"
-          "exit codes: 0 well, 1 not so or failed, 2 usage, 3 sluiced does not answer, 4 refused\n"
+          "exit codes: 0 well, 1 not so or failed, 2 usage, 3 sluiced does not answer, 4 no permission\n"
           "without a command on a terminal: an interactive shell\n",
           out);
 }
@@ -169,7 +169,7 @@ void ctl_man_page(FILE *out)
     fputs("# EXIT STATUS\n\n*0*\n\tAll is well.\n\n*1*\n\tWhat was asked for is not so (no route, configs "
           "differ, a check failed), or could not be done.\n\n"
           "*2*\n\tThe command line is wrong.\n\n*3*\n\tsluiced does not answer.\n\n"
-          "*4*\n\tNo permission, or the data plane refused the change.\n\n"
+          "*4*\n\tNo permission.\n\n"
           "# EXAMPLES\n\n```\nsluicectl config apply --confirm 60s new.yaml && sluicectl config confirm\n"
           "sluicectl flow inside 10.0.0.11 proto tcp\nsluicectl -w 2 drops\nsluicectl -j port | jq "
           "'.ports[].rx_packets'\n```\n\n"

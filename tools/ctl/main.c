@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "command.h"
+#include "config/reference.h"
 #include "rpc/rpc.h"
 #include "shm/segment.h"
 
@@ -14,7 +15,8 @@ struct options {
     struct ctl ctl;
     int argc; // the words that are left
     char **argv;
-    bool help, version, man, complete;
+    bool version, complete;
+    const char *reference; // which page to print
     const char *wrong;
 };
 
@@ -71,8 +73,8 @@ static bool option_take(int argc, char **argv, int *i, struct options *options)
         options->ctl.color = false;
     else if (is(word, length, "-V", "--version"))
         options->version = true;
-    else if (is(word, length, NULL, "--man-page"))
-        options->man = true;
+    else if (is(word, length, NULL, "--reference"))
+        options->reference = option_value(argc, argv, i, equals, options);
     else
         return false;
     return true;
@@ -90,6 +92,27 @@ static void options_read(int argc, char **argv, struct options *options)
     }
 }
 
+// Pages that are printed from tables: the build makes man pages of them.
+static int reference(struct ctl *ctl, const char *page)
+{
+    if (strcmp(page, "man") == 0)
+        ctl_man_page(ctl->out);
+    else if (strcmp(page, "markdown") == 0)
+        sl_config_reference_markdown(ctl->out);
+    else if (strcmp(page, "scdoc") == 0)
+        sl_config_reference_scdoc(ctl->out);
+    else if (strcmp(page, "json") == 0) {
+        json_t *schema = sl_config_reference_json();
+
+        ctl_json_print(ctl, schema);
+        json_decref(schema);
+    } else {
+        fprintf(stderr, "sluicectl: --reference wants man, markdown, scdoc or json\n");
+        return CTL_USAGE;
+    }
+    return CTL_OK;
+}
+
 static int run(struct options *options)
 {
     struct ctl *ctl = &options->ctl;
@@ -99,10 +122,8 @@ static int run(struct options *options)
         fprintf(stderr, "sluicectl: %s needs a value behind it\n", options->wrong);
         return CTL_USAGE;
     }
-    if (options->man) {
-        ctl_man_page(stdout);
-        return CTL_OK;
-    }
+    if (options->reference)
+        return reference(ctl, options->reference);
     if (options->complete) {
         if (options->argc)
             ctl_complete(ctl, options->argc, options->argv, stdout);

@@ -167,6 +167,21 @@ static int unknown_word(const struct ctl_command *command, const char *word, cha
                      command->words);
 }
 
+static int wrong_value(const struct ctl_argument *argument, const char *text, char **why)
+{
+    char wanted[128];
+    size_t used = 0;
+
+    snprintf(wanted, sizeof(wanted), "%s", ctl_kind_name(argument->kind));
+    for (const char *const *word = argument->words; word && *word && used < sizeof(wanted); word++)
+        used += (size_t)snprintf(wanted + used, sizeof(wanted) - used, "%s%s",
+                                 word == argument->words ? ""
+                                 : word[1]               ? ", "
+                                                         : " or ",
+                                 *word);
+    return say(why, "'%s' is not %s, which %s wants", text, wanted, argument->name);
+}
+
 static int arguments_read(const struct ctl_command *command, int argc, char **argv, json_t *request,
                           char **why)
 {
@@ -189,8 +204,7 @@ static int arguments_read(const struct ctl_command *command, int argc, char **ar
         }
         json_t *value = argument_value(argument, text);
         if (!value)
-            return say(why, "'%s' is not %s, which %s wants", text, ctl_kind_name(argument->kind),
-                       argument->name);
+            return wrong_value(argument, text, why);
         ctl_request_set(request, argument->json, value);
     }
     return 0;
