@@ -51,7 +51,7 @@ def test_port_that_does_not_exist_is_refused_by_the_data_plane_and_rolled_back(l
     text = DEFAULT.replace("nat:\n", "  - {name: dmz, device: 'af_xdp:nowhere', addresses: [172.20.0.1/24]}\nnat:\n", 1)
     refused = lab.apply(text, check=False)
     output = refused.stdout + refused.stderr
-    assert refused.returncode == 1 and "nowhere" in output, output
+    assert refused.returncode == 4 and "nowhere" in output, output
     assert pings_through(lab)
     assert "nowhere" not in lab.ctl("config", "show").stdout
 
@@ -61,7 +61,7 @@ def newest(lab, kind):
     return max(files, key=lambda f: int(f.suffix[1:]))
 
 
-def test_corrupt_table_file_is_refused_at_the_next_start_and_mended_by_control(fresh_lab):
+def test_corrupt_table_file_is_refused_at_the_next_start_and_built_anew(fresh_lab):
     lab = fresh_lab
     lab.up()
     table = newest(lab, "nat")
@@ -70,10 +70,8 @@ def test_corrupt_table_file_is_refused_at_the_next_start_and_mended_by_control(f
     lab.daemon("stop", "dp")
     table.write_bytes(content)
     lab.daemon("start", "dp")
-    wait_for(lambda: "checksum" in lab.log("dp") or "corrupt" in lab.log("dp") or "refus" in lab.log("dp"), "the data plane to say so")
-    lab.daemon("kill", "control")
-    lab.daemon("start", "control")
-    lab.wait_ready()
+    wait_for(lambda: "checksum" in lab.log("control"), "control to say why the data plane refused it")
+    lab.wait_ready()  # control builds the tables anew
     assert pings_through(lab)
 
 
@@ -94,7 +92,7 @@ def test_data_plane_without_permission_says_what_it_lacks(lab):
     dp = run(["setpriv", "--reuid=65534", "--clear-groups", ROOT / "build/dataplane/sluice-dp", "--run-dir", lab.paths["RUN"]],
              check=False, timeout=30)
     assert dp.returncode == 3, (dp.returncode, dp.stderr)
-    assert re.search(r"permission|CAP_|root", dp.stderr), dp.stderr
+    assert re.search(r"permission|CAP_|root", dp.stderr, re.I), dp.stderr
 
 
 def test_data_plane_without_huge_pages_says_how_to_get_them(lab):
@@ -113,20 +111,21 @@ def test_second_control_plane_is_refused(lab):
                   "--run-dir", env["RUN"], "--state-dir", env["STATE"] + "/state", "--socket", env["STATE"] + "/second.sock",
                   "--bpffs", env["STATE"] + "/bpf", "--foreground"], check=False, timeout=30)
     assert second.returncode != 0
-    assert "already" in second.stderr, second.stderr
+    assert "another process" in second.stderr, second.stderr
     assert pings_through(lab)
 
 
 GARBAGE = """
 import random, socket, sys
-from scapy.all import Ether, IP, IPv6, TCP, UDP, ICMP, Raw, fuzz, getmacbyip, conf, raw
+from scapy.all import Ether, IP, IPv6, TCP, UDP, ICMP, Raw, get_if_hwaddr, getmacbyip, conf, raw
 conf.verb = 0
 rng = random.Random(5)
 mac = getmacbyip("10.0.0.1") or "ff:ff:ff:ff:ff:ff"
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0))
-good = [raw(Ether(dst=mac) / IP(src="10.0.0.12", dst="198.51.100.21") / layer / Raw(b"x" * 40))
+ether = Ether(dst=mac, src=get_if_hwaddr("eth0"))
+good = [raw(ether / IP(src="10.0.0.12", dst="198.51.100.21") / layer / Raw(b"x" * 40))
         for layer in (TCP(sport=1, dport=2), UDP(sport=1, dport=2), ICMP())]
-good += [raw(Ether(dst=mac) / IPv6(src="fd00::12", dst="2001:db8:100::21") / layer / Raw(b"x" * 40))
+good += [raw(ether / IPv6(src="fd00::12", dst="2001:db8:100::21") / layer / Raw(b"x" * 40))
          for layer in (TCP(sport=1, dport=2), UDP(sport=1, dport=2))]
 for _ in range(20000):
     frame = bytearray(rng.choice(good))

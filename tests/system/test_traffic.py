@@ -194,12 +194,12 @@ print(s.getsockopt(socket.IPPROTO_IP, IP_MTU))
         lab.exec("client1", "ip", "route", "flush", "cache", check=False)
 
 
-def test_denied_source_is_dropped_in_xdp_and_counted(lab):
+def test_denied_source_is_dropped_and_counted(lab):
     before = lab.drops().get("prefilter_denied", 0)
     code = """
-from scapy.all import Ether, IP, UDP, sendp, getmacbyip, conf
+from scapy.all import Ether, IP, UDP, sendp, get_if_hwaddr, getmacbyip, conf
 conf.verb = 0
-sendp([Ether(dst=getmacbyip("198.51.100.1")) / IP(src="192.0.2.7", dst="198.51.100.1") / UDP(sport=1, dport=2)] * 10, iface="eth0")
+sendp([Ether(dst=getmacbyip("198.51.100.1"), src=get_if_hwaddr("eth0")) / IP(src="192.0.2.7", dst="198.51.100.1") / UDP(sport=1, dport=2)] * 10, iface="eth0")
 """
     lab.python("server1", code)
     wait_for(lambda: lab.drops().get("prefilter_denied", 0) >= before + 10, "ten packets counted as denied")
