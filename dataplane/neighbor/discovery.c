@@ -64,7 +64,9 @@ static bool message_believable(const struct rte_mbuf *m, const struct nd_message
 {
     uint16_t room = (uint16_t)(m->data_len - sizeof(struct sl_eth));
 
-    if (room < sizeof(message->ip) + 8 || message->ip.next != SL_PROTO_ICMPV6 || message->ip.hop_limit != 255)
+    if (room < sizeof(message->ip) + 8 || *(const uint8_t *)&message->ip >> 4 != 6)
+        return false;
+    if (message->ip.next != SL_PROTO_ICMPV6 || message->ip.hop_limit != 255)
         return false;
     uint16_t payload = sl_host16(message->ip.payload_len);
     return payload >= 8 && payload <= room - sizeof(message->ip) && message->code == 0 &&
