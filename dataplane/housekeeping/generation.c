@@ -33,6 +33,8 @@ struct generations {
     struct held *current; // house->tables
     struct held *retired; // handed over once, followed by a newer one; newest first
     uint64_t tried;       // generation that was refused: not tried again
+    generations_closing closing;
+    void *closing_context;
 };
 
 struct generations *generations_new(void)
@@ -130,8 +132,16 @@ static const void *held_table(const struct held *held, uint32_t kind)
     return NULL;
 }
 
+void generations_on_close(struct generations *generations, generations_closing closing, void *context)
+{
+    generations->closing = closing;
+    generations->closing_context = context;
+}
+
 static void held_close(struct generations *generations, struct held *held)
 {
+    if (generations->closing)
+        generations->closing(generations->closing_context, &held->tables);
     for (uint32_t i = 0; i < held->mapped_count; i++)
         mapped_put(generations, held->mapped[i]);
     free(held);

@@ -26,6 +26,11 @@ struct generations *generations_new(void);
 // Closes everything, the tables in use included; the workers must have stopped.
 void generations_free(struct generations *generations);
 
+// To be called with tables that no worker holds any more, before they are unmapped: what others hung on them (the NAT
+// binding) goes with them.
+typedef void (*generations_closing)(void *context, struct tables *tables);
+void generations_on_close(struct generations *generations, generations_closing closing, void *context);
+
 // Maps generation `number` read-only, prefaulted, checked. Tables already mapped for an earlier generation
 // are shared. NULL with a sentence; nothing is left mapped that was not before. Housekeeping thread.
 struct tables *tables_open(struct generations *generations, const char *run_dir, uint64_t number,

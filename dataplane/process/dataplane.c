@@ -105,10 +105,10 @@ void dataplane_stop(struct dataplane *dp)
     for (uint32_t i = 0; i < dp->placement.workers; i++)
         __atomic_store_n(&dp->thread[i].stop, 1, __ATOMIC_RELEASE);
     rte_eal_mp_wait_lcore();
+    generations_free(dp->house.generations); // nobody uses tables any more; NAT still can let go of them
     state_free(dp);
     if (dp->house.board)
         sl_board_dp_stop(dp->house.board);
-    generations_free(dp->house.generations);
     commands_close(&dp->loop.commands);
     sl_counters_close(dp->counters);
     sl_board_close(dp->house.board);

@@ -121,11 +121,18 @@ static int flows_open(struct dataplane *dp, const struct sl_settings *settings, 
     return moved < 0 ? (int)moved : 0;
 }
 
+static void tables_closing(void *share, struct tables *tables)
+{
+    if (tables->nat_binding)
+        nat_share_unbind(share, tables);
+}
+
 static int nats_make(struct dataplane *dp, struct sl_error *error)
 {
     dp->house.nat_share = nat_share_new();
     if (!dp->house.nat_share)
         return no_memory(error, "NAT");
+    generations_on_close(dp->house.generations, tables_closing, dp->house.nat_share);
     for (uint32_t i = 0; i < dp->placement.workers; i++) {
         struct worker *worker = dp->house.worker[i];
         worker->nat = nat_new(dp->house.nat_share, worker->flows, i, worker->count, &dp->hash_seed, error);
