@@ -3,6 +3,7 @@
 //
 //     fuzz-NAME [RUNS [SEED]]    RUNS mutations of each seed (default 2000)
 //     fuzz-NAME FILE...          replays inputs
+//     fuzz-NAME --seeds DIR      writes the seeds as files: a first corpus for libFuzzer
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,8 +82,28 @@ static int replay(const char *path)
     return 0;
 }
 
+static int seeds_write(const char *dir)
+{
+    size_t size;
+    unsigned index = 0;
+
+    for (uint8_t *seed = fuzz_seed(0, &size); seed; seed = fuzz_seed(++index, &size)) {
+        char path[4096];
+        snprintf(path, sizeof(path), "%s/seed.%u", dir, index);
+        FILE *file = fopen(path, "wb");
+        if (!file || fwrite(seed, 1, size, file) != size || fclose(file) != 0) {
+            perror(path);
+            return 1;
+        }
+        free(seed);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--seeds") == 0)
+        return seeds_write(argv[2]);
     if (argc > 1 && !isdigit((unsigned char)argv[1][0])) {
         int failed = 0;
         for (int i = 1; i < argc; i++)
