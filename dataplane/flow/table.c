@@ -9,7 +9,6 @@
 
 #define TIMEOUT_MOST_MS (7u * 86400 * 1000) // far below 2^31 ms, where wrapping time stamps turn round
 #define EVICT_SEARCH    32                  // entries looked at for one to evict
-#define EVICT_CHOICE    8                   // transitory ones among which the soonest is chosen
 
 int flow_table_init(struct flow_table *table, struct sl_flow *entries, uint32_t capacity,
                     const struct sl_hash_seed *seed, uint32_t now_ms)
@@ -171,26 +170,16 @@ uint32_t flow_expired(struct flow_table *table, uint32_t now_ms, uint32_t *budge
 
 uint32_t flow_evictable(struct flow_table *table, uint32_t now_ms)
 {
-    uint32_t best = FLOW_NONE, best_left = UINT32_MAX, chosen = 0;
-    uint32_t index = flow_wheel_nearest(&table->wheel, FLOW_LANE_TRANSITORY);
-
     flow_wheel_turn(&table->wheel, now_ms);
-    for (int looked = 0; looked < EVICT_SEARCH && chosen < EVICT_CHOICE && index != FLOW_WHEEL_NONE;
-         looked++) {
+    for (int looked = 0; looked < EVICT_SEARCH; looked++) {
+        uint32_t due_ms, index = flow_wheel_nearest(&table->wheel, FLOW_LANE_TRANSITORY, &due_ms);
+        if (index == FLOW_WHEEL_NONE)
+            return FLOW_NONE;
         struct sl_flow *flow = &table->entry[index];
-        uint32_t next = flow->wheel_next;
-        if (flow->state ==
-            SL_FLOW_ESTABLISHED) { // since it was armed: to the other lane, out of the next search's way
-            flow_rearm(table, index, now_ms);
-        } else {
-            uint32_t left_ms = flow_left_ms(table, flow, now_ms);
-            best = left_ms < best_left ? index : best;
-            best_left = left_ms < best_left ? left_ms : best_left;
-            chosen++;
-        }
-        index = next != FLOW_WHEEL_NONE || chosen > 0
-                    ? next
-                    : flow_wheel_nearest(&table->wheel, FLOW_LANE_TRANSITORY);
+        if (flow->state != SL_FLOW_ESTABLISHED && flow_left_ms(table, flow, now_ms) <= due_ms)
+            return index;
+        flow_rearm(table, index,
+                   now_ms); // established or seen since it was armed: out of the next search's way
     }
-    return best;
+    return FLOW_NONE;
 }

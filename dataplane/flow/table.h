@@ -32,7 +32,7 @@ struct flow_table {
     uint32_t *spare; // stack of free entries: what was freed last, and is still in the cache, is used first
     uint32_t spare_count;
     uint32_t capacity;
-    uint32_t missed;       // packets of this burst that belong to no flow
+    uint32_t missed;      // packets of this burst that belong to no flow
     uint32_t route_epoch; // what cached next hops are valid for; set by nat_stage once a burst
     uint32_t timeout_ms[FLOW_CLASSES][SL_FLOW_STATES];
     struct flow_wheel wheel;

@@ -95,12 +95,14 @@ static uint32_t lane_nearest(const struct flow_wheel *wheel, int lane)
     return FLOW_WHEEL_SLOTS;
 }
 
-uint32_t flow_wheel_nearest(const struct flow_wheel *wheel, enum flow_lane lane)
+uint32_t flow_wheel_nearest(const struct flow_wheel *wheel, enum flow_lane lane, uint32_t *due_ms)
 {
     uint32_t ahead = lane_nearest(wheel, lane);
+    uint64_t at_ms = (wheel->cursor_s + ahead) * 1000;
 
     if (ahead == FLOW_WHEEL_SLOTS)
         return FLOW_WHEEL_NONE;
+    *due_ms = at_ms > wheel->time_ms ? (uint32_t)(at_ms - wheel->time_ms) : 0;
     return wheel->head[lane][(wheel->cursor_s + ahead) & SLOT_MASK];
 }
 

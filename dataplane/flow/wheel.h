@@ -41,7 +41,8 @@ void flow_wheel_arm(struct flow_wheel *wheel, struct sl_flow *entries, uint32_t 
 void flow_wheel_disarm(struct flow_wheel *wheel, struct sl_flow *entries, uint32_t index);
 // Takes out an entry whose slot has come, FLOW_WHEEL_NONE: nothing is due.
 uint32_t flow_wheel_due(struct flow_wheel *wheel, struct sl_flow *entries);
-// The first entry of the lane's nearest slot, FLOW_WHEEL_NONE: the lane is empty. Takes nothing out.
-uint32_t flow_wheel_nearest(const struct flow_wheel *wheel, enum flow_lane lane);
+// The first entry of the lane's nearest slot and the most milliseconds until that slot comes; FLOW_WHEEL_NONE: the
+// lane is empty. Takes nothing out.
+uint32_t flow_wheel_nearest(const struct flow_wheel *wheel, enum flow_lane lane, uint32_t *due_ms);
 
 #endif

@@ -7,10 +7,9 @@
 #include "nat/state.h"
 #include "wire/headers.h"
 
-#define PROBES_NEAR   32   // addresses tried from the subscriber's own place on
-#define PROBES_ON     1024 // and from where the last search ended
-#define EXHAUSTED_MS  10   // for so long a pool that was searched in vain is not searched again
-#define RECLAIM_LIMIT 4    // blocks whose every port is reserved that one search passes over
+#define PROBES_NEAR  32   // addresses tried from the subscriber's own place on
+#define PROBES_ON    1024 // and from where the last search ended
+#define EXHAUSTED_MS 10   // for so long a pool that was searched in vain is not searched again
 
 uint32_t nat_mapping_by_inside(const struct nat *nat, sl_be32 inside, sl_be16 port, uint8_t proto,
                                uint16_t pool)
@@ -119,8 +118,10 @@ static int claim_on(struct nat *nat, const struct nat_want *want, struct nat_out
     uint64_t draw =
         sl_hash_v4(&nat->seed, want->inside, (uint32_t)nat->blocks_allocated); // RFC 6056: not guessable
 
-    for (int attempt = 0; attempt < RECLAIM_LIMIT; attempt++) {
-        uint32_t start = sl_hash_scale(draw, SL_NAT_BLOCKS);
+    uint32_t start = sl_hash_scale(draw, SL_NAT_BLOCKS);
+
+    for (uint32_t passed = 0; passed < SL_NAT_BLOCKS;
+         passed++) { // blocks that forwards take whole are passed over
         int number = nat_block_claim(outside, want->proto, (uint8_t)nat->worker, start);
         if (number < 0)
             return -1;
@@ -128,7 +129,7 @@ static int claim_on(struct nat *nat, const struct nat_want *want, struct nat_out
         if (*reserved != ~0ull)
             return number;
         nat_block_unclaim(outside, want->proto, (uint32_t)number);
-        draw *= 0x9e3779b97f4a7c15u;
+        start = ((uint32_t)number + 1) % SL_NAT_BLOCKS;
     }
     return -1;
 }
