@@ -12,7 +12,8 @@
 
 void ctl_json_print(struct ctl *ctl, const json_t *value)
 {
-    json_dumpf(value, ctl->out, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    // Watched, an answer a line, as tools that read streams of JSON want it.
+    json_dumpf(value, ctl->out, (ctl->watch_ms ? JSON_COMPACT : JSON_INDENT(2)) | JSON_ENCODE_ANY);
     fputc('\n', ctl->out);
     fflush(ctl->out);
 }

@@ -136,8 +136,9 @@ int show_config_apply(struct ctl *ctl, const json_t *result, const json_t *befor
                 get_true(result, "changed") ? "compiles; nothing was changed" : "is what runs already");
         return CTL_OK;
     }
-    if (!get_true(result, "changed") && !json_object_get(result, "id")) {
-        fprintf(ctl->out, "nothing to do: this config runs already\n");
+    if (!get_true(result, "changed")) {
+        fprintf(ctl->out, "nothing to do: this config runs already, as generation %" PRIu64 "\n",
+                get_number(result, "generation"));
         return CTL_OK;
     }
     if (strcmp(state, "live") == 0)

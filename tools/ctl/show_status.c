@@ -43,10 +43,13 @@ static void status_daemons(struct ctl *ctl, const json_t *result)
                  get_number(control, "confirm_remaining_s"));
     line(ctl, "sluiced", "%s, pid %" PRIu64 ", up %s%s", get_text(control, "state"),
          get_number(control, "pid"), text_seconds(get_number(control, "uptime_s"), age), left);
-    line(ctl, "sluice-dp", "%s, pid %" PRIu64 ", up %s, %" PRIu64 " workers, start %" PRIu64,
-         state_text(ctl, get_text(dp, "state"), "running", state), get_number(dp, "pid"),
-         text_seconds(get_number(dp, "uptime_s"), age), get_number(dp, "worker_count"),
-         get_number(dp, "incarnation"));
+    if (!get_number(dp, "worker_count"))
+        line(ctl, "sluice-dp", "%s", state_text(ctl, get_text(dp, "state"), "running", state));
+    else
+        line(ctl, "sluice-dp", "%s, pid %" PRIu64 ", up %s, %" PRIu64 " workers, start %" PRIu64,
+             state_text(ctl, get_text(dp, "state"), "running", state), get_number(dp, "pid"),
+             text_seconds(get_number(dp, "uptime_s"), age), get_number(dp, "worker_count"),
+             get_number(dp, "incarnation"));
 }
 
 static void status_generation(struct ctl *ctl, const json_t *result)
