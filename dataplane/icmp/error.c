@@ -14,8 +14,7 @@ enum {
     ERROR_V6_BYTES = 1280, // the least MTU of IPv6 (RFC 4443 section 2.4(c))
 };
 
-// ---- who speaks
-// ---------------------------------------------------------------------------------------------
+// ---- who speaks -----------------------------------------------------------------------------------------
 static bool is_link_local_v6(const struct sl_ip *ip)
 {
     return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
@@ -43,8 +42,8 @@ const struct sl_ip *icmp_error_source(const struct tables *tables, const struct 
     return source;
 }
 
-// ---- the quote
-// ---------------------------------------------------------------------------------------------- A place in
+// ---- the quote ------------------------------------------------------------------------------------------
+// A place in
 // the quote, or NULL where it was cut off before its end.
 static void *quote_at(uint8_t *quote, size_t quote_len, size_t offset, size_t len)
 {
@@ -109,8 +108,7 @@ static void restore_quote(const struct packet *packet, uint8_t *quote, size_t qu
         restore_l4(packet, quote + l4, quote_len - l4, diff);
 }
 
-// ---- the message
-// --------------------------------------------------------------------------------------------
+// ---- the message ----------------------------------------------------------------------------------------
 static uint8_t *emit_headers(struct worker *worker, const struct packet *packet, const struct sl_ip *source,
                              uint16_t quote_len, uint8_t *at)
 {

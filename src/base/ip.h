@@ -31,7 +31,8 @@ struct sl_prefix {
 
 static inline struct sl_ip sl_ip_v4(sl_be32 addr)
 {
-    struct sl_ip ip = {.w = {0, 0, SL_IP_V4_MARK, addr}};
+    // Two whole words: who reads the address right after as 64 bits must not wait for four smaller stores to land.
+    struct sl_ip ip = {.q = {0, (uint64_t)addr << 32 | SL_IP_V4_MARK}};
     return ip;
 }
 

@@ -23,6 +23,9 @@ enum sl_wire_verdict {
     SL_WIRE_FIRST_TOO_SMALL, // a first fragment without its whole transport header (RFC 1858, RFC 7112)
 };
 
+// For the parsers' common path, which every packet takes: as calls they would pass the view through memory.
+#define SL_VIEW_INLINE static inline __attribute__((always_inline))
+
 struct sl_ip_view {           // offsets in bytes from the IP header's first
     uint16_t total_len;       // bytes of the packet, header included
     uint16_t l4_off;          // transport header, or the fragment's data
@@ -36,13 +39,13 @@ struct sl_ip_view {           // offsets in bytes from the IP header's first
     bool dont_fragment; // always so for IPv6
 };
 
-static inline bool sl_ip_view_fragment(const struct sl_ip_view *view)
+SL_VIEW_INLINE bool sl_ip_view_fragment(const struct sl_ip_view *view)
 {
     return view->more_fragments || view->fragment_off != 0;
 }
 
 // What a fragment may not say, of either family.
-static inline enum sl_wire_verdict sl_ip_view_check_fragment(const struct sl_ip_view *view)
+SL_VIEW_INLINE enum sl_wire_verdict sl_ip_view_check_fragment(const struct sl_ip_view *view)
 {
     size_t data = (size_t)(view->total_len - view->l4_off);
 

@@ -12,7 +12,7 @@
 enum sl_wire_verdict sl_ipv4_check_options(const void *bytes, size_t header_bytes);
 
 // Fills the view from a header that has its 20 bytes; decides nothing.
-static inline void sl_ipv4_view_fill(const struct sl_ipv4 *ip, struct sl_ip_view *view)
+SL_VIEW_INLINE void sl_ipv4_view_fill(const struct sl_ipv4 *ip, struct sl_ip_view *view)
 {
     uint16_t fragment = sl_host16(ip->fragment);
 
@@ -37,8 +37,8 @@ static inline bool sl_ipv4_first_byte_ok(uint8_t version_ihl)
 // Reads the header at `bytes`. `have_bytes`: how many may be touched there (the first segment).
 // `whole_bytes`: how many the frame holds from there on; more than the total length is link-layer padding.
 // Checks everything including the header checksum and the options.
-static inline enum sl_wire_verdict sl_ipv4_view(const void *bytes, size_t have_bytes, size_t whole_bytes,
-                                                struct sl_ip_view *view)
+SL_VIEW_INLINE enum sl_wire_verdict sl_ipv4_view(const void *bytes, size_t have_bytes, size_t whole_bytes,
+                                                 struct sl_ip_view *view)
 {
     const struct sl_ipv4 *ip = (const struct sl_ipv4 *)bytes;
 

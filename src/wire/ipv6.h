@@ -14,7 +14,7 @@
 enum sl_wire_verdict sl_ipv6_view_slow(const void *bytes, size_t have_bytes, struct sl_ip_view *view);
 
 // Fills the view from the fixed header alone; false where version or length cannot be.
-static inline bool sl_ipv6_fill(const struct sl_ipv6 *ip, struct sl_ip_view *view)
+SL_VIEW_INLINE bool sl_ipv6_fill(const struct sl_ipv6 *ip, struct sl_ip_view *view)
 {
     uint32_t first = sl_host32(ip->version_class_flow);
     size_t payload = sl_host16(ip->payload_len);
@@ -37,8 +37,8 @@ static inline bool sl_ipv6_fill(const struct sl_ipv6 *ip, struct sl_ip_view *vie
 // headers. What stands behind them (also AH, ESP, "no next header", and whatever follows a later fragment's
 // header) is the view's proto. `have_bytes`, `whole_bytes` as in sl_ipv4_view. No jumbograms (RFC 2675): no
 // link here carries them.
-static inline enum sl_wire_verdict sl_ipv6_view(const void *bytes, size_t have_bytes, size_t whole_bytes,
-                                                struct sl_ip_view *view)
+SL_VIEW_INLINE enum sl_wire_verdict sl_ipv6_view(const void *bytes, size_t have_bytes, size_t whole_bytes,
+                                                 struct sl_ip_view *view)
 {
     const struct sl_ipv6 *ip = (const struct sl_ipv6 *)bytes;
 

@@ -44,7 +44,7 @@ static void start_once(void)
     h->port_table.settings.icmp_error_rate = h->port_table.settings.icmp_error_burst = UINT32_MAX;
 }
 
-// ---- frames -------------------------------------------------------------------------------------------------
+// ---- frames ---------------------------------------------------------------------------------------------
 struct outside { // a segment's bytes, in memory of exactly their size
     struct rte_mbuf_ext_shared_info shared;
     uint8_t *bytes;
@@ -99,7 +99,7 @@ static struct rte_mbuf *frame_of(const uint8_t *bytes, size_t len, size_t cut)
     return m;
 }
 
-// ---- what must hold -----------------------------------------------------------------------------------------
+// ---- what must hold -------------------------------------------------------------------------------------
 static void check_packet(const struct packet *packet)
 {
     const struct rte_mbuf *m = packet->m;
@@ -129,7 +129,7 @@ static void check_own(const struct packet *made)
     expect(sl_check_l4_checksum(rte_pktmbuf_mtod_offset(made->m, void *, made->l3_off)));
 }
 
-// ---- behind parse -------------------------------------------------------------------------------------------
+// ---- behind parse ---------------------------------------------------------------------------------------
 static void to_error(struct burst *burst, struct packet *packet, bool translated)
 {
     bool v4 = packet->flags & PACKET_V4;
@@ -195,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// ---- seeds --------------------------------------------------------------------------------------------------
+// ---- seeds ----------------------------------------------------------------------------------------------
 static struct rte_mbuf *seed_error(bool v6)
 {
     struct rte_mbuf *quoted = v6 ? harness_udp(STAGE_LAN, "2001:db8:100::21", "fd00::11", 53, 4000, 16)

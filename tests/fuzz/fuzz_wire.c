@@ -24,7 +24,7 @@ static void expect(bool true_thing)
 
 static void check_ip(enum parser parser, const uint8_t *bytes, size_t have, size_t whole)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     bool v4 = parser == IPV4;
     enum sl_wire_verdict verdict =
         v4 ? sl_ipv4_view(bytes, have, whole, &view) : sl_ipv6_view(bytes, have, whole, &view);
@@ -40,7 +40,7 @@ static void check_ip(enum parser parser, const uint8_t *bytes, size_t have, size
 
 static void check_quoted(enum parser parser, const uint8_t *bytes, size_t have)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     enum sl_wire_verdict verdict = parser == IPV4_QUOTED ? sl_ipv4_view_quoted(bytes, have, &view)
                                                          : sl_ipv6_view_quoted(bytes, have, &view);
 
@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// ---- seeds --------------------------------------------------------------------------------------------------
+// ---- seeds ----------------------------------------------------------------------------------------------
 static uint8_t *seed_ip(uint8_t *at, bool v6, uint8_t proto, uint16_t payload)
 {
     struct sl_emit_ip ip = {.proto = proto, .payload_len = payload};

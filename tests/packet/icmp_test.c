@@ -72,7 +72,7 @@ static const struct sl_icmp *assert_error(struct harness *h, const struct packet
     return icmp;
 }
 
-// ---- errors -------------------------------------------------------------------------------------------------
+// ---- errors ---------------------------------------------------------------------------------------------
 static void error_quotes_the_packet_and_goes_to_its_sender(void **state)
 {
     struct harness *h = stage_harness();
@@ -246,7 +246,7 @@ static void error_over_ipv6_prefers_a_global_source(void **state)
     harness_free(h);
 }
 
-// ---- silence ------------------------------------------------------------------------------------------------
+// ---- silence --------------------------------------------------------------------------------------------
 static void no_error_is_sent_about_an_error(void **state)
 {
     struct harness *h = stage_harness();
@@ -363,7 +363,7 @@ static void no_error_is_sent_about_our_own_packets(void **state)
     harness_free(h);
 }
 
-// ---- the rate limit -----------------------------------------------------------------------------------------
+// ---- the rate limit -------------------------------------------------------------------------------------
 static uint64_t errors_of(struct harness *h, unsigned packets)
 {
     uint64_t before = harness_counted(h, SL_COUNTER_icmp_error_sent);
@@ -405,7 +405,7 @@ static void rate_of_zero_sends_no_errors(void **state)
     harness_free(h);
 }
 
-// ---- echo ---------------------------------------------------------------------------------------------------
+// ---- echo -----------------------------------------------------------------------------------------------
 static struct packet *answer(struct harness *h, struct burst *burst, struct rte_mbuf *frame)
 {
     struct packet *packet = stage_parse(h, burst, STAGE_LAN, frame);

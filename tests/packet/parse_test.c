@@ -9,7 +9,7 @@
 #define A6 "fd00::11"
 #define B6 "2001:db8:100::21"
 
-// ---- good packets -------------------------------------------------------------------------------------------
+// ---- good packets ---------------------------------------------------------------------------------------
 static void assert_key(const struct packet *packet, const char *src, const char *dst, uint16_t sport,
                        uint16_t dport)
 {
@@ -192,7 +192,7 @@ static void parse_reads_headers_of_the_first_segment_alone(void **state)
     harness_free(h);
 }
 
-// ---- ICMP errors --------------------------------------------------------------------------------------------
+// ---- ICMP errors ----------------------------------------------------------------------------------------
 // An error from `router` to `to` that quotes the first bytes of a packet.
 static struct rte_mbuf *error_frame(const char *router, const char *to, struct rte_mbuf *quoted,
                                     uint16_t bytes)
@@ -262,7 +262,7 @@ static void parse_drops_errors_that_quote_too_little_or_errors(void **state)
     harness_free(h);
 }
 
-// ---- to housekeeping ----------------------------------------------------------------------------------------
+// ---- to housekeeping ------------------------------------------------------------------------------------
 static void expect_handed(struct harness *h, enum handover_kind kind)
 {
     struct rte_mbuf *m = harness_handed(h, 0);
@@ -335,7 +335,7 @@ static void parse_drops_fragmented_neighbor_discovery(void **state)
     harness_free(h);
 }
 
-// ---- the link -----------------------------------------------------------------------------------------------
+// ---- the link -------------------------------------------------------------------------------------------
 static void parse_drops_unicast_frames_for_other_stations(void **state)
 {
     struct harness *h = stage_harness();
@@ -397,7 +397,7 @@ static void parse_drops_other_protocols_and_vlan_tags(void **state)
     harness_free(h);
 }
 
-// ---- bad packets --------------------------------------------------------------------------------------------
+// ---- bad packets ----------------------------------------------------------------------------------------
 static struct rte_mbuf *good(unsigned kind)
 {
     switch (kind) {

@@ -94,7 +94,7 @@ static void emitted_packets_are_read_back(void **state)
     for (unsigned round = 0; round < 5000; round++) {
         bool v6 = round & 1;
         struct sl_emit_ip ip = random_ip(&random, v6);
-        struct sl_ip_view view;
+        struct sl_ip_view view = {0};
         size_t len = random_packet(&random, buffer.bytes, &ip, v6);
         assert_int_equal(v6 ? sl_ipv6_view(buffer.bytes, len, len, &view)
                             : sl_ipv4_view(buffer.bytes, len, len, &view),

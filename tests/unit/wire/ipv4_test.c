@@ -47,7 +47,7 @@ static void checksum_again(struct sample *sample)
 
 static enum sl_wire_verdict verdict_of(struct sample *sample)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     checksum_again(sample);
     return sl_ipv4_view(sample->bytes, sample->len, sample->len, &view);
@@ -71,7 +71,7 @@ static struct sample sample_options(const uint8_t *options, size_t len)
 static void ipv4_header_is_read(void **state)
 {
     struct sample sample = sample_udp();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(sl_ipv4_view(sample.bytes, sample.len, sample.len, &view), SL_WIRE_OK);
     assert_int_equal(view.total_len, 60);
@@ -87,7 +87,7 @@ static void ipv4_header_is_read(void **state)
 static void ipv4_padding_behind_the_packet_is_no_part_of_it(void **state)
 {
     struct sample sample = sample_udp();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(sl_ipv4_view(sample.bytes, sample.len + 6, sample.len + 6, &view), SL_WIRE_OK);
     assert_int_equal(view.total_len, 60);
@@ -96,7 +96,7 @@ static void ipv4_padding_behind_the_packet_is_no_part_of_it(void **state)
 static void ipv4_cut_off_anywhere_is_too_short(void **state)
 {
     struct sample sample = sample_udp();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     for (size_t len = 0; len < sample.len; len++)
         assert_int_equal(sl_ipv4_view(sample.bytes, len, len, &view), SL_WIRE_TOO_SHORT);
@@ -105,7 +105,7 @@ static void ipv4_cut_off_anywhere_is_too_short(void **state)
 static void ipv4_payload_in_later_segments_is_no_lie(void **state)
 {
     struct sample sample = sample_udp();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(sl_ipv4_view(sample.bytes, 20, sample.len, &view), SL_WIRE_OK);
     assert_int_equal(sl_ipv4_view(sample.bytes, 19, sample.len, &view), SL_WIRE_TOO_SHORT);
@@ -133,7 +133,7 @@ static void ipv4_that_ends_inside_its_header_is_refused(void **state)
 
 static void ipv4_wrong_checksum_is_refused_whatever_bit_is_flipped(void **state)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     for (unsigned bit = 8; bit < 160; bit++) { // the first byte has verdicts of its own
         struct sample sample = sample_udp();
@@ -148,7 +148,7 @@ static void ipv4_options_are_accepted_and_noted(void **state)
 {
     const uint8_t router_alert[] = {0x94, 4, 0, 0, 1, 1, 0, 0xff};
     struct sample sample = sample_options(router_alert, sizeof(router_alert));
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(sl_ipv4_view(sample.bytes, sample.len, sample.len, &view), SL_WIRE_OK);
     assert_true(view.options);
@@ -191,7 +191,7 @@ static enum sl_wire_verdict fragment_verdict(uint16_t fragment, struct sl_ip_vie
 
 static void ipv4_fragments_are_told_apart(void **state)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(fragment_verdict(SL_IPV4_MF, &view), SL_WIRE_OK);
     assert_true(view.more_fragments && view.fragment_off == 0);
@@ -201,7 +201,7 @@ static void ipv4_fragments_are_told_apart(void **state)
 
 static void ipv4_fragment_behind_the_largest_datagram_is_refused(void **state)
 {
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(fragment_verdict(8186, &view), SL_WIRE_OK);           // 65488 + 40 = 65528
     assert_int_equal(fragment_verdict(8187, &view), SL_WIRE_BAD_FRAGMENT); // 65536
@@ -221,7 +221,7 @@ static void ipv4_fragment_off_the_grid_is_refused(void **state)
 static void ipv4_quoted_header_needs_neither_checksum_nor_payload(void **state)
 {
     struct sample sample = sample_udp();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     header_of(&sample)->checksum ^= 0x1111;
     assert_int_equal(sl_ipv4_view_quoted(sample.bytes, 28, &view), SL_WIRE_OK);

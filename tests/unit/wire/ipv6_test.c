@@ -53,7 +53,7 @@ static enum sl_wire_verdict view_of(const struct sample *sample, struct sl_ip_vi
 static void ipv6_header_is_read(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
 
     append(&sample, &type_at, SL_PROTO_UDP, udp, 16);
@@ -69,7 +69,7 @@ static void ipv6_header_is_read(void **state)
 static void ipv6_extension_headers_are_walked(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
 
     append(&sample, &type_at, SL_PROTO_HOPOPT, options16, 16);
@@ -88,7 +88,7 @@ static void ipv6_walk_ends_at_what_cannot_be_walked(void **state)
 
     for (size_t i = 0; i < sizeof(ends); i++) {
         struct sample sample = sample_start();
-        struct sl_ip_view view;
+        struct sl_ip_view view = {0};
         size_t type_at = NEXT_AT;
         append(&sample, &type_at, ends[i], options8, 8);
         assert_int_equal(view_of(&sample, &view), SL_WIRE_OK);
@@ -100,7 +100,7 @@ static void ipv6_walk_ends_at_what_cannot_be_walked(void **state)
 static void ipv6_cut_off_anywhere_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
 
     append(&sample, &type_at, SL_PROTO_HOPOPT, options16, 16);
@@ -116,7 +116,7 @@ static void ipv6_other_versions_are_refused(void **state)
 {
     for (unsigned version = 0; version < 16; version++) {
         struct sample sample = sample_start();
-        struct sl_ip_view view;
+        struct sl_ip_view view = {0};
         size_t type_at = NEXT_AT;
         append(&sample, &type_at, SL_PROTO_UDP, udp, 16);
         sample.bytes[0] = (uint8_t)(version << 4);
@@ -127,7 +127,7 @@ static void ipv6_other_versions_are_refused(void **state)
 static void ipv6_longer_than_16_bits_can_count_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     ((struct sl_ipv6 *)sample.bytes)->payload_len = 0xffff;
     assert_int_equal(sl_ipv6_view(sample.bytes, sample.len, 70000, &view), SL_WIRE_BAD_HEADER);
@@ -136,7 +136,7 @@ static void ipv6_longer_than_16_bits_can_count_is_refused(void **state)
 static void ipv6_extension_header_that_leads_out_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
     const uint8_t liar[8] = {0, 2, 1, 4};
 
@@ -148,7 +148,7 @@ static void ipv6_extension_header_that_leads_out_is_refused(void **state)
 static void ipv6_payload_of_nothing_but_a_promise_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     sample.bytes[NEXT_AT] = SL_PROTO_HOPOPT; // as a jumbogram would: payload length 0
     assert_int_equal(view_of(&sample, &view), SL_WIRE_BAD_OPTION);
@@ -157,7 +157,7 @@ static void ipv6_payload_of_nothing_but_a_promise_is_refused(void **state)
 static void ipv6_hop_by_hop_options_stand_first_or_not_at_all(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
 
     append(&sample, &type_at, SL_PROTO_DSTOPTS, options8, 8);
@@ -170,7 +170,7 @@ static void ipv6_more_than_eight_extension_headers_are_refused(void **state)
 {
     for (unsigned count = SL_IPV6_EXTENSIONS_MAX; count <= SL_IPV6_EXTENSIONS_MAX + 1; count++) {
         struct sample sample = sample_start();
-        struct sl_ip_view view;
+        struct sl_ip_view view = {0};
         size_t type_at = NEXT_AT;
         for (unsigned i = 0; i < count; i++)
             append(&sample, &type_at, SL_PROTO_DSTOPTS, options8, 8);
@@ -183,7 +183,7 @@ static void ipv6_more_than_eight_extension_headers_are_refused(void **state)
 static void ipv6_routing_header_type_0_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
     const uint8_t type0[8] = {0, 0, 0, 0};
 
@@ -208,7 +208,7 @@ static struct sample sample_fragment(uint16_t offset, bool more, size_t data)
 static void ipv6_fragments_are_told_apart(void **state)
 {
     struct sample sample = sample_fragment(0, true, 16);
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(view_of(&sample, &view), SL_WIRE_OK);
     assert_int_equal(view.fragment_header, 40);
@@ -225,7 +225,7 @@ static void ipv6_fragments_are_told_apart(void **state)
 static void ipv6_data_of_a_later_fragment_is_not_walked(void **state)
 {
     struct sample sample = sample_fragment(1448, true, 16);
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     sample.bytes[40] = SL_PROTO_DSTOPTS; // its zeros would be a header of 8 bytes
     assert_int_equal(view_of(&sample, &view), SL_WIRE_OK);
@@ -236,7 +236,7 @@ static void ipv6_data_of_a_later_fragment_is_not_walked(void **state)
 static void ipv6_fragments_that_cannot_be_are_refused(void **state)
 {
     struct sample sample = sample_fragment(65528, false, 8);
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
 
     assert_int_equal(view_of(&sample, &view), SL_WIRE_BAD_FRAGMENT);
     sample = sample_fragment(65520, false, 15);
@@ -250,7 +250,7 @@ static void ipv6_fragments_that_cannot_be_are_refused(void **state)
 static void ipv6_fragment_within_a_fragment_is_refused(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     uint8_t header[8] __attribute__((aligned(2)));
     size_t type_at = NEXT_AT;
 
@@ -264,7 +264,7 @@ static void ipv6_fragment_within_a_fragment_is_refused(void **state)
 static void ipv6_quoted_header_needs_no_payload(void **state)
 {
     struct sample sample = sample_start();
-    struct sl_ip_view view;
+    struct sl_ip_view view = {0};
     size_t type_at = NEXT_AT;
 
     append(&sample, &type_at, SL_PROTO_HOPOPT, options8, 8);
