@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apply/apply.h"
+#include "apply/compile.h"
 #include "apply/revert.h"
 
 void apply_step(struct applier *applier, enum apply_step step)
@@ -90,10 +91,20 @@ static bool knows_route_file(void *context, const struct sl_config *config, cons
     return running && route_plan_knows_file(&running->plan, config, &running->slots, file);
 }
 
+// Likewise of the prefilter's sets: the running table was compiled from the same.
+static bool knows_set_files(void *context, const struct sl_config *config)
+{
+    const struct snapshot *running = ((struct applier *)context)->running;
+    uint64_t hash = running ? compile_prefilter_hash(config, &running->slots) : 0;
+
+    return hash != 0 && hash == running->table[SNAPSHOT_PREFILTER].input;
+}
+
 static int load(struct applier *applier, const struct apply_request *request, struct sl_config **config)
 {
     struct apply_outcome *outcome = &applier->outcome;
-    struct sl_config_known known = {.route_file = knows_route_file, .context = applier};
+    struct sl_config_known known = {
+        .route_file = knows_route_file, .set_files = knows_set_files, .context = applier};
     int rc = sl_config_load_known(request->path, request->text, request->length, request->folder, &known,
                                   config, &outcome->diag);
 

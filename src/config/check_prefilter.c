@@ -44,7 +44,7 @@ static void check_set_file(struct check *check, unsigned i, unsigned j)
     free(text);
 }
 
-static void check_set(struct check *check, unsigned i)
+static void check_set(struct check *check, unsigned i, bool files_known)
 {
     const struct sl_config_prefilter *prefilter = &check->config->prefilter;
     const struct sl_config_set *set = &prefilter->sets[i];
@@ -62,7 +62,7 @@ static void check_set(struct check *check, unsigned i)
         check_mend(check, "name it in a rule of 'prefilter.ports', or take it out");
         check_warning(check, "no rule uses the set '%s'", set->name);
     }
-    for (unsigned j = 0; j < set->files_count; j++)
+    for (unsigned j = 0; j < set->files_count && !files_known; j++)
         check_set_file(check, i, j);
 }
 
@@ -109,8 +109,11 @@ static void check_port_rules(struct check *check, unsigned i)
 
 void check_prefilter(struct check *check)
 {
+    const struct sl_config_known *known = check->known;
+    bool files_known = known && known->set_files && known->set_files(known->context, check->config);
+
     for (unsigned i = 0; i < check->config->prefilter.sets_count; i++)
-        check_set(check, i);
+        check_set(check, i, files_known);
     for (unsigned i = 0; i < check->config->prefilter.ports_count; i++)
         check_port_rules(check, i);
 }

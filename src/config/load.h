@@ -25,6 +25,9 @@ struct sl_config_known {
     // True where this one of config->route_files was found right before, is the same file still, and the ports
     // are those it was checked against.
     bool (*route_file)(void *context, const struct sl_config *config, const char *file);
+    // True where the files of all sets of config->prefilter were found right before and are the same still.
+    // May be NULL: they are read.
+    bool (*set_files)(void *context, const struct sl_config *config);
     void *context;
 };
 

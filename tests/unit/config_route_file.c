@@ -194,6 +194,47 @@ static void a_configs_route_files_are_checked_against_its_ports(void **state)
     rmdir(folder);
 }
 
+static bool all_known(void *context, const struct sl_config *config)
+{
+    return true;
+}
+
+static bool none_known(void *context, const struct sl_config *config, const char *file)
+{
+    return false;
+}
+
+static void a_sets_files_are_read_too_unless_they_are_known(void **state)
+{
+    static const char config_text[] =
+        "sluice: 1\nports: [{name: wan, device: 'null:'}]\nprefilter:\n"
+        "  sets: [{name: s, files: [s.txt]}]\n  ports: [{port: wan, rules: [{deny: s}]}]\n";
+    const struct sl_config_known known = {.route_file = none_known, .set_files = all_known};
+    char folder[] = "/tmp/sluice-config-XXXXXX", path[256], said[512];
+    struct sl_diagnostics diag;
+    struct sl_config *config;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/s.txt", folder);
+    FILE *file = fopen(path, "w");
+    fputs("192.0.2.0/24\n# fine\n192.0.2.0/240\n", file);
+    fclose(file);
+    sl_diag_init(&diag);
+    assert_int_equal(sl_config_load_text(config_text, strlen(config_text), "c", folder, &config, &diag),
+                     -EINVAL);
+    assert_int_equal(diag.errors, 1);
+    sl_diag_format(&diag.list[0], said, sizeof(said));
+    assert_non_null(strstr(said, "/s.txt:3:1: "));
+    sl_diag_fini(&diag);
+
+    assert_int_equal(
+        sl_config_load_known("c", config_text, strlen(config_text), folder, &known, &config, &diag), 0);
+    sl_config_free(config);
+    sl_diag_fini(&diag);
+    unlink(path);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +245,7 @@ int main(void)
         cmocka_unit_test(the_quick_reader_agrees_with_the_library),
         cmocka_unit_test(a_million_lines_are_read),
         cmocka_unit_test(a_configs_route_files_are_checked_against_its_ports),
+        cmocka_unit_test(a_sets_files_are_read_too_unless_they_are_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
