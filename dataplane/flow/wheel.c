@@ -116,8 +116,8 @@ static bool cursor_advance(struct flow_wheel *wheel)
         uint32_t nearest = lane_nearest(wheel, lane);
         ahead = nearest < ahead ? nearest : ahead;
     }
-    if (wheel->cursor_s + ahead > now_s) {
-        wheel->cursor_s = now_s + 1; // this second's list is empty; what is armed from now on goes behind it
+    if (ahead == FLOW_WHEEL_SLOTS || wheel->cursor_s + ahead > now_s) {
+        wheel->cursor_s = now_s + 1; // what is armed from now on goes there or behind
         return false;
     }
     wheel->cursor_s += ahead;
