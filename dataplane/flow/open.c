@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 #include "flow/flow.h"
+#include "shm/huge.h"
 
 #define ENTRY_OFFSET 128
 static_assert(ENTRY_OFFSET >= sizeof(struct sl_flow_segment) && ENTRY_OFFSET % sizeof(struct sl_flow) == 0,
@@ -146,6 +147,7 @@ struct flow_table *flow_table_open(const char *run_dir, uint32_t worker, uint32_
     struct sl_flow_segment *file = table->map.base;
     struct sl_flow *entries = (struct sl_flow *)((uint8_t *)file + ENTRY_OFFSET);
     madvise(file, table->map.size, MADV_HUGEPAGE); // where the file system knows them
+    sl_huge_collapse(file, table->map.size);       // elsewhere
     code = flow_table_init(table, entries, capacity, seed, clock_ms());
     table->worker = placed.worker;
     table->worker_count = placed.worker_count;

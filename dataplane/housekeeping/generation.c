@@ -13,6 +13,7 @@
 #include "shm/board.h"
 #include "shm/check.h"
 #include "shm/generation.h"
+#include "shm/huge.h"
 
 struct mapped { // one table file
     struct mapped *next;
@@ -58,12 +59,13 @@ static void mapped_put(struct generations *generations, struct mapped *mapped)
     free(mapped);
 }
 
-// Brings the pages in now, large ones where the kernel gives them to files in tmpfs: a worker must not fault.
-// Both are wishes; without them the tables are only slower.
+// Brings the pages in now, and puts them together to large ones: a worker must not fault, and should not miss
+// the TLB at every lookup. Wishes, all; without them the tables are only slower.
 static void mapped_prefault(const struct sl_segment_map *map)
 {
     madvise(map->base, map->size, MADV_HUGEPAGE);
     madvise(map->base, map->size, MADV_POPULATE_READ);
+    sl_huge_collapse(map->base, map->size);
 }
 
 // The whole reference is compared, checksum included: a serial means nothing across two boards.

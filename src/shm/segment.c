@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <linux/magic.h>
+#include "shm/huge.h"
 
 static const char *const kind_name[SL_SEG_KINDS] = {
     [SL_SEG_BOARD] = "board",       [SL_SEG_GENERATION] = "generation",
@@ -143,7 +144,7 @@ static int draft_map(int fd, const struct sl_segment_spec *spec, struct sl_segme
     if (fchmod(fd, spec->mode) != 0)
         return sl_error_set(error, -errno, "cannot set the mode of %s: %s", draft->temporary,
                             strerror(errno));
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *base = sl_huge_map(fd, size, PROT_READ | PROT_WRITE);
     if (base == MAP_FAILED)
         return sl_error_set(error, -errno, "cannot map %s (%" PRIu64 " bytes): %s", draft->temporary, size,
                             strerror(errno));
@@ -271,7 +272,7 @@ static int fd_map(int fd, const char *path, bool writable, struct sl_segment_map
 
     if (size < 0)
         return (int)size;
-    void *base = mmap(NULL, (size_t)size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+    void *base = sl_huge_map(fd, (uint64_t)size, PROT_READ | (writable ? PROT_WRITE : 0));
     if (base == MAP_FAILED)
         return sl_error_set(error, -errno, "cannot map %s (%jd bytes): %s", path, (intmax_t)size,
                             strerror(errno));
