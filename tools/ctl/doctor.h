@@ -29,8 +29,9 @@ void doctor_find(struct doctor *doctor, enum doctor_verdict verdict, const char 
 // A small file's first line; "" where it cannot be read.
 const char *doctor_line(const char *path, char *out, size_t size);
 
-void doctor_host(struct doctor *doctor);  // doctor_host.c: kernel, memory, rights
-void doctor_state(struct doctor *doctor); // doctor_state.c: run directory, daemons, generation, drops
-void doctor_links(struct doctor *doctor); // doctor_link.c: interfaces of AF_XDP ports
+void doctor_host(struct doctor *doctor);       // doctor_host.c: kernel, memory, rights
+void doctor_forwarding(struct doctor *doctor); // doctor_host.c: of the network namespace one is in
+void doctor_state(struct doctor *doctor);      // doctor_state.c: run directory, daemons, generation, drops
+void doctor_links(struct doctor *doctor);      // doctor_link.c: interfaces of AF_XDP ports
 
 #endif

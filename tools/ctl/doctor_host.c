@@ -87,15 +87,27 @@ static void check_huge_pages(struct doctor *doctor)
 }
 
 // Forwarding by the kernel would send on what reaches it over the twins, past the gateway's tables.
-static void check_forwarding(struct doctor *doctor)
+void doctor_forwarding(struct doctor *doctor)
 {
+    static const struct {
+        const char *path, *family, *mend;
+    } switches[] = {
+        {"/proc/sys/net/ipv4/ip_forward", "IPv4", "sysctl -w net.ipv4.ip_forward=0"},
+        {"/proc/sys/net/ipv6/conf/all/forwarding", "IPv6", "sysctl -w net.ipv6.conf.all.forwarding=0"},
+    };
+    bool forwards = false;
     char line[16];
 
-    if (strcmp(doctor_line("/proc/sys/net/ipv4/ip_forward", line, sizeof(line)), "1") == 0)
+    for (unsigned i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+        if (strcmp(doctor_line(switches[i].path, line, sizeof(line)), "1") != 0)
+            continue;
+        forwards = true;
         doctor_find(
-            doctor, DOCTOR_HINT, "forwarding", "sysctl -w net.ipv4.ip_forward=0",
-            "the kernel forwards IPv4 too: what reaches it is routed past the gateway's NAT and filters");
-    else
+            doctor, DOCTOR_HINT, "forwarding", switches[i].mend,
+            "the kernel forwards %s too: what reaches it is routed past the gateway's NAT and filters",
+            switches[i].family);
+    }
+    if (!forwards)
         doctor_find(doctor, DOCTOR_GOOD, "forwarding", NULL,
                     "the kernel does not forward: the gateway alone does");
 }
@@ -186,7 +198,6 @@ void doctor_host(struct doctor *doctor)
     check_tun(doctor);
     check_bpffs(doctor);
     check_huge_pages(doctor);
-    check_forwarding(doctor);
     check_capabilities(doctor);
     check_isolation(doctor);
 }
