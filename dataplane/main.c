@@ -54,8 +54,7 @@ static int run(struct dataplane *dp, struct log_tail *log)
     int rc = dataplane_start(dp, tables, &error);
     if (rc != 0)
         return fail(log, rc, error.text);
-    if (!turnover_apply(&dp->house, tables))
-        log_tail_show(log);
+    turnover_apply(&dp->house, tables); // refused: the workers wait for a better one
     house_loop_run(&dp->loop);
     return 0;
 }
@@ -71,6 +70,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "sluice-dp: out of memory\n");
         return EXIT_ENVIRONMENT;
     }
+    dp.house.log = &log;
     rc = environment_make(&dp, &error);
     if (rc != 0)
         return fail(&log, rc, error.text);

@@ -25,6 +25,7 @@ struct house {
     const char *run_dir;
     struct ports *ports;         // port/ports.h
     struct nat_share *nat_share; // nat/share.h
+    struct log_tail *log;        // process/log.h: what drivers have said, for when something fails
 };
 
 // Dispatches one packet a worker handed over (its struct handover says which kind). Consumes it.

@@ -8,6 +8,7 @@
 #include "nat/share.h"
 #include "neighbor/neighbor.h"
 #include "port/ports.h"
+#include "process/log.h"
 
 static bool twin_wanted(const struct tables *tables, uint16_t slot)
 {
@@ -65,8 +66,9 @@ static int everything_prepare(struct house *house, struct tables *tables, int fr
     return rc;
 }
 
-static void complain(const struct tables *tables, const char *text)
+static void complain(const struct house *house, const struct tables *tables, const char *text)
 {
+    log_tail_show(house->log);
     fprintf(stderr, "sluice-dp: generation %llu: %s\n", (unsigned long long)tables->generation, text);
 }
 
@@ -75,16 +77,16 @@ bool turnover_apply(struct house *house, struct tables *tables)
     struct sl_error error = {0};
     int fresh[SL_MAX_PORTS];
     if (everything_prepare(house, tables, fresh, &error) != 0) {
-        complain(tables, error.text);
+        complain(house, tables, error.text);
         generation_refuse(house, tables, error.text);
         return false;
     }
     if (ports_retire(house->ports, tables) != 0)
-        complain(tables, "a worker did not let go of a port in time; the port stays open");
+        complain(house, tables, "a worker did not let go of a port in time; the port stays open");
     twins_settle(house, tables, fresh);
     generation_hand_over(house, tables);
     if (ports_publish(house->ports, tables) != 0)
-        complain(tables, "a worker did not take up the ports in time");
+        complain(house, tables, "a worker did not take up the ports in time");
     ports_adjust(house->ports, tables);
     neighbor_tables_taken(house);
     return true;
