@@ -68,8 +68,10 @@ static int device_probe(struct device *device, struct sl_error *error)
             error, rc, "the %s driver refused it (%s)%s", port_driver_name(spec->driver), strerror(-rc),
             spec->driver == PORT_PCI ? "; bind the device with 'dpdk-devbind.py -b vfio-pci'" : "");
     rc = rte_eth_dev_get_port_by_name(spec->name, &device->id);
-    if (rc != 0)
+    if (rc != 0) {
+        rte_eal_hotplug_remove(spec->bus, spec->name);
         sl_error_set(error, rc, "the %s driver made no device of it", port_driver_name(spec->driver));
+    }
     return rc;
 }
 

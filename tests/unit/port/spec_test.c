@@ -32,7 +32,7 @@ static void each_kind_becomes_its_dpdk_device(void **state)
         {"pcap:a.pcap,b.pcap", "vdev", "net_pcap3", "rx_pcap=a.pcap,tx_pcap=b.pcap", ""},
         {"null:", "vdev", "net_null3", "size=64", ""},
         {"null:size=1500", "vdev", "net_null3", "size=1500", ""},
-        {"ring:r", "vdev", "net_ring3", "nodeaction=r:0:CREATE", ""},
+        {"ring:r", "vdev", "net_ring3", "", ""},
     };
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
         struct port_spec spec;
