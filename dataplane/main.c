@@ -34,11 +34,11 @@ static void placement_tell(const struct placement *placement)
 
 static int environment_make(struct dataplane *dp, struct sl_error *error)
 {
-    int rc = placement_choose(&dp->options, &dp->placement, error);
+    int rc = placement_choose(&dp->options.eal, &dp->placement, error);
     if (rc != 0)
         return rc;
     placement_tell(&dp->placement);
-    rc = eal_start(&dp->options, &dp->placement, error);
+    rc = eal_start(&dp->options.eal, &dp->placement, error);
     if (rc == 0 && (rc = handover_init()) != 0)
         sl_error_set(error, rc, "another library holds the place of the handover record in the mbuf");
     return rc != 0 ? rc : dataplane_attach(dp, error);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting DPDK's environment from the operator's options. Called once by main, on the main thread.
+// Starting DPDK's environment from the operator's wishes. Called once by the main of sluice-dp or sluice-pktgen, on the
+// main thread.
 #include "process/eal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <rte_eal.h>
@@ -34,6 +37,38 @@ __attribute__((format(printf, 2, 3))) static void argument_add(struct arguments 
         return;
     arguments->value[arguments->count++] = arguments->text + arguments->used;
     arguments->used += (size_t)length + 1;
+}
+
+static int range_parse(const char **text, unsigned long *first, unsigned long *last)
+{
+    char *end;
+    *first = *last = strtoul(*text, &end, 10);
+    if (end == *text)
+        return -EINVAL;
+    if (*end == '-') {
+        const char *second = end + 1;
+        *last = strtoul(second, &end, 10);
+        if (end == second)
+            return -EINVAL;
+    }
+    *text = end;
+    return *last < *first || *last >= CPU_SETSIZE ? -EINVAL : 0;
+}
+
+int eal_cores_parse(const char *text, uint16_t core[SL_MAX_WORKERS])
+{
+    int count = 0;
+    for (;;) {
+        unsigned long first, last;
+        if (range_parse(&text, &first, &last) != 0 || last - first >= (unsigned long)(SL_MAX_WORKERS - count))
+            return -EINVAL;
+        for (unsigned long c = first; c <= last; c++)
+            core[count++] = (uint16_t)c;
+        if (*text == '\0')
+            return count;
+        if (*text++ != ',')
+            return -EINVAL;
+    }
 }
 
 static uint32_t cpus_allowed(uint16_t cpu[CPU_SETSIZE])
@@ -67,17 +102,17 @@ static void house_choose(struct placement *placement, const uint16_t *cpu, uint3
                                          used ? "," : "", cpu[i]);
 }
 
-int placement_choose(const struct options *options, struct placement *placement, struct sl_error *error)
+int placement_choose(const struct eal_wish *wish, struct placement *placement, struct sl_error *error)
 {
     uint16_t cpu[CPU_SETSIZE];
     uint32_t cpus = cpus_allowed(cpu);
-    *placement = (struct placement){.workers = options->workers};
+    *placement = (struct placement){.workers = wish->workers};
     if (cpus == 0)
         return sl_error_set(error, -EINVAL, "the kernel does not say which cores this process may use");
     if (placement->workers == 0)
         placement->workers = cpus > 1 ? (cpus - 1 < SL_MAX_WORKERS - 1 ? cpus - 1 : SL_MAX_WORKERS - 1) : 1;
     for (uint32_t i = 0; i < placement->workers; i++) {
-        placement->cpu[i] = options->core_count ? options->core[i] : cpu[cpus - 1 - i % cpus];
+        placement->cpu[i] = wish->core_count ? wish->core[i] : cpu[cpus - 1 - i % cpus];
         if (!listed(cpu, cpus, placement->cpu[i]))
             return sl_error_set(error, -EINVAL,
                                 "--cores names core %u, which this process may not use; see 'taskset "
@@ -109,16 +144,16 @@ static uint64_t huge_free_mb(void)
     return most;
 }
 
-static int huge_choose(const struct options *options, bool *huge, struct sl_error *error)
+static int huge_choose(const struct eal_wish *wish, bool *huge, struct sl_error *error)
 {
     uint64_t free_mb = huge_free_mb();
-    *huge = options->huge == HUGE_ON || (options->huge == HUGE_AUTO && free_mb >= options->memory_mb);
-    if (options->huge == HUGE_ON && free_mb < options->memory_mb)
+    *huge = wish->huge == HUGE_ON || (wish->huge == HUGE_AUTO && free_mb >= wish->memory_mb);
+    if (wish->huge == HUGE_ON && free_mb < wish->memory_mb)
         return sl_error_set(
             error, -ENOMEM,
             "--huge on: %llu MB of huge pages are free, %u MB are needed; reserve them with 'sysctl "
             "vm.nr_hugepages=%u', or use --huge auto",
-            (unsigned long long)free_mb, options->memory_mb, options->memory_mb / 2 + 1);
+            (unsigned long long)free_mb, wish->memory_mb, wish->memory_mb / 2 + 1);
     return 0;
 }
 
@@ -133,10 +168,10 @@ static void lcores_add(struct arguments *arguments, const struct placement *plac
 
 // No files of its own (--in-memory, which without huge pages is --no-shconf), so two data planes on one machine do not meet; no PCI device but those that ports name: an
 // allow-list with an address that no network device has.
-static void arguments_make(struct arguments *arguments, const struct options *options,
+static void arguments_make(struct arguments *arguments, const struct eal_wish *wish,
                            const struct placement *placement, bool huge)
 {
-    argument_add(arguments, "sluice-dp");
+    argument_add(arguments, "%s", wish->program);
     lcores_add(arguments, placement);
     argument_add(arguments, huge ? "--in-memory" : "--no-shconf");
     argument_add(arguments, "--file-prefix=sluice-%d", (int)getpid());
@@ -148,9 +183,9 @@ static void arguments_make(struct arguments *arguments, const struct options *op
     if (!huge)
         argument_add(arguments, "--no-huge");
     argument_add(arguments, "-m");
-    argument_add(arguments, "%u", options->memory_mb);
-    for (int i = 0; i < options->eal_argc && arguments->count < ARGUMENTS; i++)
-        arguments->value[arguments->count++] = options->eal_argv[i];
+    argument_add(arguments, "%u", wish->memory_mb);
+    for (int i = 0; i < wish->eal_argc && arguments->count < ARGUMENTS; i++)
+        arguments->value[arguments->count++] = wish->eal_argv[i];
     arguments->value[arguments->count] = NULL;
 }
 
@@ -170,17 +205,17 @@ static int eal_init_quietly(struct arguments *arguments)
     return rc;
 }
 
-int eal_start(const struct options *options, const struct placement *placement, struct sl_error *error)
+int eal_start(const struct eal_wish *wish, const struct placement *placement, struct sl_error *error)
 {
     struct arguments arguments = {0};
     bool huge;
-    int rc = huge_choose(options, &huge, error);
+    int rc = huge_choose(wish, &huge, error);
     if (rc != 0)
         return rc;
-    arguments_make(&arguments, options, placement, huge);
+    arguments_make(&arguments, wish, placement, huge);
     if (eal_init_quietly(&arguments) < 0)
         return sl_error_set(error, -rte_errno,
                             "DPDK does not start (%s) with %u MB%s; try a smaller --memory, or --huge off",
-                            rte_strerror(rte_errno), options->memory_mb, huge ? " of huge pages" : "");
+                            rte_strerror(rte_errno), wish->memory_mb, huge ? " of huge pages" : "");
     return 0;
 }

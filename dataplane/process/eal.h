@@ -4,8 +4,22 @@
 #define PROCESS_EAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/error.h"
-#include "process/options.h"
+#include "shm/layout.h"
+
+enum huge_mode { HUGE_AUTO, HUGE_ON, HUGE_OFF };
+
+struct eal_wish { // what the operator asks for
+    const char *program;
+    uint32_t workers;    // 0: one less than there are cores, at least one
+    uint32_t core_count; // 0: choose
+    uint16_t core[SL_MAX_WORKERS];
+    enum huge_mode huge;
+    uint32_t memory_mb;
+    int eal_argc; // arguments for DPDK as they are
+    char **eal_argv;
+};
 
 struct placement { // who runs where
     uint32_t workers;
@@ -16,9 +30,11 @@ struct placement { // who runs where
 
 // Chooses cores among those this process may use. 0, or -EINVAL with a sentence where --cores names one that it may
 // not.
-int placement_choose(const struct options *options, struct placement *placement, struct sl_error *error);
-// rte_eal_init() with arguments made from the options; the lcores are 0 (housekeeping) and 1.. (workers). 0, or -errno
+int placement_choose(const struct eal_wish *wish, struct placement *placement, struct sl_error *error);
+// Reads "1,3-5" into core[]; number of cores, or -EINVAL.
+int eal_cores_parse(const char *text, uint16_t core[SL_MAX_WORKERS]);
+// rte_eal_init() with arguments made from the wishes; the lcores are 0 (housekeeping) and 1.. (workers). 0, or -errno
 // with a sentence that says how to mend it.
-int eal_start(const struct options *options, const struct placement *placement, struct sl_error *error);
+int eal_start(const struct eal_wish *wish, const struct placement *placement, struct sl_error *error);
 
 #endif

@@ -60,53 +60,22 @@ static enum huge_mode huge_parse(const char *text, struct argp_state *state)
     return HUGE_AUTO;
 }
 
-static int range_parse(const char **text, unsigned long *first, unsigned long *last)
-{
-    char *end;
-    *first = *last = strtoul(*text, &end, 10);
-    if (end == *text)
-        return -EINVAL;
-    if (*end == '-') {
-        const char *second = end + 1;
-        *last = strtoul(second, &end, 10);
-        if (end == second)
-            return -EINVAL;
-    }
-    *text = end;
-    return *last < *first || *last >= CPU_SETSIZE ? -EINVAL : 0;
-}
-
-int options_cores_parse(const char *text, uint16_t core[SL_MAX_WORKERS])
-{
-    int count = 0;
-    for (;;) {
-        unsigned long first, last;
-        if (range_parse(&text, &first, &last) != 0 || last - first >= (unsigned long)(SL_MAX_WORKERS - count))
-            return -EINVAL;
-        for (unsigned long c = first; c <= last; c++)
-            core[count++] = (uint16_t)c;
-        if (*text == '\0')
-            return count;
-        if (*text++ != ',')
-            return -EINVAL;
-    }
-}
-
 static void cores_take(struct options *options, const char *text, struct argp_state *state)
 {
-    int count = options_cores_parse(text, options->core);
+    int count = eal_cores_parse(text, options->eal.core);
     if (count < 0)
         argp_error(state, "--cores: '%s' is no list of cores such as 2,4-6", text);
     else
-        options->core_count = (uint32_t)count;
+        options->eal.core_count = (uint32_t)count;
 }
 
 static void finish(struct options *options, struct argp_state *state)
 {
-    if (options->core_count > 0 && options->workers == 0)
-        options->workers = options->core_count;
-    if (options->core_count > 0 && options->core_count < options->workers)
-        argp_error(state, "--cores names %u cores for %u workers", options->core_count, options->workers);
+    if (options->eal.core_count > 0 && options->eal.workers == 0)
+        options->eal.workers = options->eal.core_count;
+    if (options->eal.core_count > 0 && options->eal.core_count < options->eal.workers)
+        argp_error(state, "--cores names %u cores for %u workers", options->eal.core_count,
+                   options->eal.workers);
 }
 
 static error_t option_take(int key, char *text, struct argp_state *state)
@@ -117,16 +86,16 @@ static error_t option_take(int key, char *text, struct argp_state *state)
         options->run_dir = text;
         return 0;
     case KEY_WORKERS:
-        options->workers = number_parse(text, 1, SL_MAX_WORKERS - 1, "workers", state);
+        options->eal.workers = number_parse(text, 1, SL_MAX_WORKERS - 1, "workers", state);
         return 0;
     case KEY_CORES:
         cores_take(options, text, state);
         return 0;
     case KEY_HUGE:
-        options->huge = huge_parse(text, state);
+        options->eal.huge = huge_parse(text, state);
         return 0;
     case KEY_MEMORY:
-        options->memory_mb = number_parse(text, MEMORY_MB_MIN, MEMORY_MB_MAX, "memory", state);
+        options->eal.memory_mb = number_parse(text, MEMORY_MB_MIN, MEMORY_MB_MAX, "memory", state);
         return 0;
     case KEY_XDP_PROG:
         options->xdp_prog = text;
@@ -153,8 +122,8 @@ static int split(int argc, char **argv, struct options *options)
 {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--") == 0) {
-            options->eal_argc = argc - i - 1;
-            options->eal_argv = argv + i + 1;
+            options->eal.eal_argc = argc - i - 1;
+            options->eal.eal_argv = argv + i + 1;
             return i;
         }
     return argc;
@@ -174,7 +143,7 @@ void options_parse(int argc, char **argv, struct options *options)
     *options = (struct options){
         .run_dir = SL_RUN_DIR,
         .xdp_prog = SLUICE_XDP_PROG,
-        .memory_mb = MEMORY_MB,
+        .eal = {.program = "sluice-dp", .memory_mb = MEMORY_MB},
     };
     argp_program_version = "sluice-dp " SLUICE_VERSION;
     argp_err_exit_status = EXIT_USAGE;

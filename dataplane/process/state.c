@@ -36,7 +36,7 @@ static int no_memory(struct sl_error *error, const char *what)
 // As many buffers as the ports can hold and some to work with, within half of the memory.
 static uint32_t mbufs_wanted(const struct dataplane *dp, const struct tables *tables)
 {
-    uint64_t most = (uint64_t)dp->options.memory_mb * 1024 * 1024 / 2 / MBUF_BYTES;
+    uint64_t most = (uint64_t)dp->options.eal.memory_mb * 1024 * 1024 / 2 / MBUF_BYTES;
     uint64_t wanted = MBUFS_BASE + (uint64_t)MBUFS_PER_PORT * tables->port_count;
     wanted = wanted < most ? wanted : most;
     return (uint32_t)(wanted > MBUFS_MIN ? wanted : MBUFS_MIN);

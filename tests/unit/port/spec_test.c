@@ -106,9 +106,9 @@ static void without_an_xdp_program_the_driver_uses_its_own(void **state)
 static void a_list_of_cores_is_read(void **state)
 {
     uint16_t core[SL_MAX_WORKERS];
-    assert_int_equal(options_cores_parse("3", core), 1);
+    assert_int_equal(eal_cores_parse("3", core), 1);
     assert_int_equal(core[0], 3);
-    assert_int_equal(options_cores_parse("1,4-6,2", core), 5);
+    assert_int_equal(eal_cores_parse("1,4-6,2", core), 5);
     static const uint16_t wanted[] = {1, 4, 5, 6, 2};
     assert_memory_equal(core, wanted, sizeof(wanted));
 }
@@ -119,7 +119,7 @@ static void a_list_that_is_none_is_refused(void **state)
                                       "-1", "3-1", "1;2", "0-64", "0-63,64", "99999"};
     uint16_t core[SL_MAX_WORKERS];
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        if (options_cores_parse(bad[i], core) != -EINVAL)
+        if (eal_cores_parse(bad[i], core) != -EINVAL)
             fail_msg("'%s' was taken", bad[i]);
 }
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting and ending what a mode runs on. Called by the modes, on the main thread.
+#include "session.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include "process/pool.h"
+
+#define BUFFERS_PER_QUEUE 6144 // both rings of a queue, and what is on its way
+#define BUFFERS_SHARED    4096
+#define LINE_BPS_UNKNOWN  10000000000ULL
+
+static void signals_make(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+}
+
+void session_signals_take(void)
+{
+    sigset_t set;
+    signals_make(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool session_wait_ms(struct session *session, uint32_t ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    sigset_t set;
+    signals_make(&set);
+    if (!session_stopping(session) && sigtimedwait(&set, NULL, &time) > 0)
+        session_stop(session);
+    return session_stopping(session);
+}
+
+void session_stop(struct session *session)
+{
+    __atomic_store_n(&session->stop, true, __ATOMIC_RELAXED);
+}
+
+static uint64_t line_rate(uint16_t id)
+{
+    struct rte_eth_link link = {0};
+    if (rte_eth_link_get_nowait(id, &link) != 0 || link.link_speed == 0 ||
+        link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
+        return LINE_BPS_UNKNOWN;
+    return link.link_speed * 1000000ULL;
+}
+
+static int port_open(struct session *session, const struct session_wish *wish, uint32_t slot,
+                     struct sl_error *error)
+{
+    const struct session_port_wish *one = &wish->port[slot];
+    struct session_port *port = &session->port[slot];
+    struct device_context context = {.pool = session->pool, .worker_count = session->workers};
+    struct sl_port asked = {.mtu = (uint16_t)(wish->mtu ? wish->mtu : 1500)};
+    if (strlen(one->device) >= sizeof(asked.device))
+        return sl_error_set(error, -EINVAL, "the device '%.40s...' is too long", one->device);
+    if (one->name && one->name[0])
+        snprintf(port->name, sizeof(port->name), "%s", one->name);
+    else
+        snprintf(port->name, sizeof(port->name), "port%u", slot);
+    memcpy(asked.name, port->name,
+           sizeof(port->name) < sizeof(asked.name) ? sizeof(port->name) : sizeof(asked.name));
+    strcpy(asked.device, one->device);
+    memcpy(asked.mac, one->mac, 6);
+    int rc = device_open(&context, &asked, (uint16_t)slot, &port->device, error);
+    if (rc == 0) {
+        rte_eth_promiscuous_enable(port->device.id); // what comes back may be for simulated hosts
+        port->line_bps = line_rate(port->device.id);
+    }
+    return rc;
+}
+
+static int ports_open(struct session *session, const struct session_wish *wish, struct sl_error *error)
+{
+    int rc = 0;
+    for (; rc == 0 && session->ports < wish->ports; session->ports += rc == 0)
+        rc = port_open(session, wish, session->ports, error);
+    return rc;
+}
+
+static uint32_t buffers_wanted(const struct session_wish *wish, uint32_t workers)
+{
+    return wish->buffers ? wish->buffers : BUFFERS_SHARED + wish->ports * workers * BUFFERS_PER_QUEUE;
+}
+
+int session_open(struct session *session, const struct session_wish *wish, struct sl_error *error)
+{
+    *session = (struct session){0};
+    if (wish->ports == 0)
+        return sl_error_set(error, -EINVAL,
+                            "no port: name one with --port, such as --port memif:/run/peer.sock");
+    int rc = placement_choose(&wish->eal, &session->placement, error);
+    if (rc == 0)
+        rc = eal_start(&wish->eal, &session->placement, error);
+    if (rc != 0)
+        return rc;
+    session->workers = session->placement.workers;
+    session->pool = pool_new(buffers_wanted(wish, session->workers), error);
+    rc = session->pool ? ports_open(session, wish, error) : -ENOMEM;
+    if (rc != 0)
+        session_close(session);
+    return rc;
+}
+
+void session_close(struct session *session)
+{
+    while (session->ports > 0)
+        device_close(&session->port[--session->ports].device);
+    rte_mempool_free(session->pool);
+    session->pool = NULL;
+    rte_eal_cleanup();
+}
+
+int session_launch(struct session *session, int (*work)(void *), void *const *argument)
+{
+    if (session_running(session))
+        return -EBUSY;
+    for (uint32_t i = 0; i < session->workers; i++)
+        rte_eal_remote_launch(work, argument[i], i + 1);
+    return 0;
+}
+
+bool session_running(const struct session *session)
+{
+    for (uint32_t i = 0; i < session->workers; i++)
+        if (rte_eal_get_lcore_state(i + 1) == RUNNING)
+            return true;
+    return false;
+}
+
+void session_join(struct session *session)
+{
+    for (uint32_t i = 0; i < session->workers; i++)
+        rte_eal_wait_lcore(i + 1);
+}
+
+int session_port_find(const struct session *session, const char *name)
+{
+    for (uint32_t i = 0; i < session->ports; i++)
+        if (strcmp(session->port[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
