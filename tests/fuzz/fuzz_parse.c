@@ -116,6 +116,23 @@ static void check_packet(const struct packet *packet)
         expect(packet->quote_l3_off >= packet->l4_off + 8 && packet->quote_l4_off <= m->data_len);
 }
 
+// Read once more it is the same packet: steered ones are parsed by both workers, and padding is gone the second time.
+static void check_read_alike(const struct packet *packet)
+{
+    struct packet whole = *packet;
+
+    whole.flags = packet->flags & PACKET_FROM_HOST;
+    whole.hash = whole.l4_off = whole.l3_len = 0;
+    whole.proto = whole.key_proto = whole.tos = whole.tcp_flags = 0xaa;
+    memset(&whole.key, 0xaa, sizeof(whole.key));
+    expect(parse_packet(h->worker[0], &whole) == SL_DROP_none);
+    expect(memcmp(&whole.key, &packet->key, sizeof(whole.key)) == 0 && whole.hash == packet->hash);
+    expect(whole.flags == packet->flags && whole.proto == packet->proto &&
+           whole.key_proto == packet->key_proto);
+    expect(whole.l4_off == packet->l4_off && whole.l3_len == packet->l3_len);
+    expect(whole.tos == packet->tos && whole.tcp_flags == packet->tcp_flags);
+}
+
 // What the gateway says itself must be beyond reproach.
 static void check_own(const struct packet *made)
 {
@@ -163,6 +180,7 @@ static void meet_fate(struct burst *burst, enum fate fate)
     if (packet->stage == PACKET_GONE)
         return;
     check_packet(packet);
+    check_read_alike(packet);
     if (fate == FATE_ERROR || fate == FATE_ERROR_TRANSLATED)
         to_error(burst, packet, fate == FATE_ERROR_TRANSLATED);
     else if (fate == FATE_ECHO)
@@ -226,6 +244,20 @@ static struct rte_mbuf *seed_extensions(void)
     return frame;
 }
 
+static struct rte_mbuf *seed_options(void)
+{
+    struct sl_emit_ip ip = {.src = harness_ip_of("10.0.0.11"), .dst = harness_ip_of("198.51.100.21")};
+
+    ip.proto = SL_PROTO_UDP;
+    ip.payload_len = 8 + 24;
+    struct rte_mbuf *frame = harness_ip(STAGE_LAN, &ip);
+    struct sl_ipv4 *header = harness_ipv4_of(frame);
+    header->version_ihl = 0x47;
+    memcpy(header + 1, (const uint8_t[8]){0x94, 4, 0, 0, 1, 7, 3, 4}, 8);
+    sl_emit_udp((uint8_t *)(header + 1) + 8, 4000, 53, 16);
+    return frame;
+}
+
 static struct rte_mbuf *seed_frame(unsigned index)
 {
     switch (index) {
@@ -247,6 +279,8 @@ static struct rte_mbuf *seed_frame(unsigned index)
     case 8:
         return seed_extensions();
     case 9:
+        return seed_options();
+    case 10:
         return harness_arp(1, "10.0.0.11", "10.0.0.1");
     default:
         return NULL;
