@@ -52,4 +52,12 @@ static inline void flow_cache_nexthop(struct worker *worker, const struct packet
         flow_nexthop_store(worker->flows, packet->flow, packet->nexthop);
 }
 
+// Asks for the line of memory where the flow of a packet with this hash is looked for first.
+static inline void flow_foresee(const struct worker *worker, uint32_t hash)
+{
+    const struct flow_index *index = &worker->flows->index;
+
+    __builtin_prefetch(&index->bucket[flow_index_first(index, flow_index_hash(hash))]);
+}
+
 #endif

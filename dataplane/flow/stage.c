@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flow stage: which flow each packet of a burst belongs to. Three passes, so that each line of memory is asked
-// for long before it is read: bucket, then entry, then the keys are compared. On the worker's thread.
+// The flow stage: which flow each packet of a burst belongs to. Each line of memory is asked for long before it is
+// read: the bucket when the packet was parsed, then the entry, then the keys are compared. On the worker's thread.
 #include "flow/flow.h"
 
 // Packets of the burst that wait at the stage, in order.
@@ -9,7 +9,7 @@ struct waiting {
     struct packet *packet[BURST_MAX];
 };
 
-static void buckets_prefetch(const struct flow_table *table, struct burst *burst, struct waiting *waiting)
+static void gather(struct burst *burst, struct waiting *waiting)
 {
     waiting->count = 0;
     for (uint16_t i = 0; i < burst->count; i++) {
@@ -18,7 +18,6 @@ static void buckets_prefetch(const struct flow_table *table, struct burst *burst
             continue;
         packet->stage = PACKET_NAT;
         packet->hash = flow_index_hash(packet->hash);
-        __builtin_prefetch(&table->index.bucket[flow_index_first(&table->index, packet->hash)]);
         waiting->packet[waiting->count++] = packet;
     }
 }
@@ -56,7 +55,7 @@ void flow_stage(struct worker *worker, struct burst *burst)
     struct waiting waiting;
     uint32_t hits = 0;
 
-    buckets_prefetch(table, burst, &waiting);
+    gather(burst, &waiting);
     entries_prefetch(table, &waiting);
     for (uint16_t i = 0; i < waiting.count; i++) {
         struct packet *packet = waiting.packet[i];

@@ -112,6 +112,8 @@ static inline uint8_t nat_port_owner(const struct nat_outside *outside, enum sl_
 }
 
 struct nat_outside *nat_outside_new(sl_be32 addr);
+// The first free block from `start` on, round the end; -1: none.
+int nat_block_free_from(const struct nat_outside *outside, enum sl_nat_proto proto, uint32_t start);
 // Claims a free block, searching from `start` on. Its number, -1: none is free. Any worker.
 int nat_block_claim(struct nat_outside *outside, enum sl_nat_proto proto, uint8_t worker, uint32_t start);
 // Claims this very block. False: it is another worker's.

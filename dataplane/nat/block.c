@@ -42,20 +42,27 @@ bool nat_block_claim_exact(struct nat_outside *outside, enum sl_nat_proto proto,
     return true;
 }
 
-int nat_block_claim(struct nat_outside *outside, enum sl_nat_proto proto, uint8_t worker, uint32_t start)
+int nat_block_free_from(const struct nat_outside *outside, enum sl_nat_proto proto, uint32_t start)
 {
-    if (__atomic_load_n(&outside->spare[proto], __ATOMIC_RELAXED) == 0)
-        return -1;
     for (uint32_t step = 0; step <= NAT_OWNERS / 32; step++) {
         uint32_t from = (start / 32 + step) * 32 % NAT_OWNERS;
         uint32_t mask = free_mask(outside->owner[proto], from);
         if (step == 0)
             mask &= ~0u << (start % 32);
-        for (; mask != 0; mask &= mask - 1) { // lost races only mean one more try
-            uint32_t block = from + (uint32_t)__builtin_ctz(mask);
-            if (nat_block_claim_exact(outside, proto, worker, block))
-                return (int)block;
-        }
+        if (mask != 0)
+            return (int)(from + (uint32_t)__builtin_ctz(mask));
+    }
+    return -1;
+}
+
+int nat_block_claim(struct nat_outside *outside, enum sl_nat_proto proto, uint8_t worker, uint32_t start)
+{
+    if (__atomic_load_n(&outside->spare[proto], __ATOMIC_RELAXED) == 0)
+        return -1;
+    for (int tries = 0; tries < SL_NAT_BLOCKS; tries++) { // a race that is lost only means one more try
+        int block = nat_block_free_from(outside, proto, start);
+        if (block < 0 || nat_block_claim_exact(outside, proto, worker, (uint32_t)block))
+            return block;
     }
     return -1;
 }

@@ -12,7 +12,10 @@
 
 struct foreseen { // one packet's
     const struct packet *packet;
-    uint32_t index; // of the subscriber, then of his block
+    const struct sl_nat_pool *of;
+    const struct nat_outside *outside; // where a new block will be, NULL: an old one will do
+    uint32_t index;                    // of the subscriber, then of his block
+    uint32_t start;                    // where the search for a new block begins
     uint16_t pool;
     uint8_t proto;
 };
@@ -34,6 +37,7 @@ static void gather(const struct nat_binding *binding, const struct burst *burst,
         if (rule != NULL)
             f->one[f->count++] = (struct foreseen){
                 .packet = packet,
+                .of = &nat_pools(binding->table)[rule->pool],
                 .pool = binding->pool_id[rule->pool],
                 .proto = (uint8_t)nat_proto_of(packet->proto),
             };
@@ -77,28 +81,61 @@ static void foresee_subscribers(const struct nat *nat, struct foresight *f)
     }
 }
 
-static void foresee_blocks(const struct nat *nat, struct foresight *f)
+// The subscriber's block with room; where there is none, the records of a new one, and where it will be claimed.
+static void foresee_blocks(const struct nat *nat, const struct nat_binding *binding, struct foresight *f)
 {
+    uint32_t fresh = 0;
+
     for (uint32_t i = 0; i < f->count; i++) {
-        if (f->one[i].index == NAT_NONE)
+        struct foreseen *one = &f->one[i];
+        sl_be32 inside = one->packet->key.src.w[3];
+        bool known = one->index != NAT_NONE;
+        one->index = known ? nat->subscriber[one->index].open[one->proto] : NAT_NONE;
+        if (one->index != NAT_NONE) {
+            __builtin_prefetch(&nat->block[one->index], 1);
             continue;
-        f->one[i].index = nat->subscriber[f->one[i].index].open[f->one[i].proto];
-        if (f->one[i].index != NAT_NONE)
-            __builtin_prefetch(&nat->block[f->one[i].index], 1);
+        }
+        if (fresh < nat->blocks.count && fresh < nat->subscribers.count) {
+            __builtin_prefetch(&nat->block[nat->blocks.free[nat->blocks.count - 1 - fresh]], 1);
+            __builtin_prefetch(&nat->subscriber[nat->subscribers.free[nat->subscribers.count - 1 - fresh]],
+                               1);
+            fresh++;
+        }
+        one->outside = binding->outside[one->of->first + nat_home(nat, inside, one->of->count)];
+        one->start = nat_block_start(nat, inside, one->proto);
+        __builtin_prefetch(one->outside, 1);
+        __builtin_prefetch(&one->outside->owner[one->proto][one->start], 1);
     }
 }
 
-// The port that the block will most likely give, and so the key that answers will have.
+// The outside endpoint that the packet will most likely get.
+static bool endpoint_of(const struct nat *nat, const struct foreseen *one, sl_be32 *addr, sl_be16 *port)
+{
+    uint16_t inside_port = sl_host16(one->packet->key.sport);
+
+    if (one->outside == NULL) {
+        const struct nat_block *block = &nat->block[one->index];
+        *addr = block->outside->addr;
+        *port = sl_be16_of(nat_block_port(block, nat_port_choose(block->used, inside_port)));
+        return true;
+    }
+    int number = nat_block_free_from(one->outside, one->proto, one->start);
+    const struct nat_block block = {.number = (uint16_t)number};
+    *addr = one->outside->addr;
+    *port = sl_be16_of(nat_block_port(&block, nat_port_choose(0, inside_port)));
+    return number >= 0;
+}
+
+// What is known of the endpoint: its bucket among the mappings, and that of the key that answers will have.
 static void foresee_answers(const struct nat *nat, const struct foresight *f)
 {
     for (uint32_t i = 0; i < f->count; i++) {
         const struct foreseen *one = &f->one[i];
-        if (one->index == NAT_NONE)
-            continue;
         const struct sl_flow_key *key = &one->packet->key;
-        const struct nat_block *block = &nat->block[one->index];
-        sl_be32 outside = block->outside->addr;
-        sl_be16 port = sl_be16_of(nat_block_port(block, nat_port_choose(block->used, sl_host16(key->sport))));
+        sl_be32 outside;
+        sl_be16 port;
+        if (!endpoint_of(nat, one, &outside, &port))
+            continue;
         struct sl_flow_key answer = {
             .src = key->dst, .dst = sl_ip_v4(outside), .sport = key->dport, .dport = port};
         if (one->proto == SL_NAT_ICMP)
@@ -115,6 +152,6 @@ void nat_foresee(struct worker *worker, const struct burst *burst)
     gather(worker->tables->nat_binding, burst, &f);
     foresee_records(worker->nat, &f);
     foresee_subscribers(worker->nat, &f);
-    foresee_blocks(worker->nat, &f);
+    foresee_blocks(worker->nat, worker->tables->nat_binding, &f);
     foresee_answers(worker->nat, &f);
 }

@@ -115,13 +115,9 @@ static int claim_on(struct nat *nat, const struct nat_want *want, struct nat_out
 {
     static const uint8_t ip_proto[SL_NAT_PROTOS] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
     const struct nat_address *address = nat_address_find(want->binding, outside->addr);
-    uint64_t draw =
-        sl_hash_v4(&nat->seed, want->inside, (uint32_t)nat->blocks_allocated); // RFC 6056: not guessable
-
-    uint32_t start = sl_hash_scale(draw, SL_NAT_BLOCKS);
-
-    for (uint32_t passed = 0; passed < SL_NAT_BLOCKS;
-         passed++) { // blocks that forwards take whole are passed over
+    uint32_t start = nat_block_start(nat, want->inside, want->proto);
+    // Blocks that forwards take whole are passed over.
+    for (uint32_t passed = 0; passed < SL_NAT_BLOCKS; passed++) {
         int number = nat_block_claim(outside, want->proto, (uint8_t)nat->worker, start);
         if (number < 0)
             return -1;
@@ -148,7 +144,7 @@ static int claim_anywhere(struct nat *nat, const struct nat_want *want, struct n
                           uint64_t *reserved)
 {
     uint32_t count = want->pool->count, key = (uint32_t)want->pool_id << 2 | want->proto;
-    uint32_t home = sl_hash_scale(sl_hash_v4(&nat->seed, want->inside, 0), count);
+    uint32_t home = nat_home(nat, want->inside, count);
 
     if (nat->exhausted_key == key && want->now_ms - nat->exhausted_ms < EXHAUSTED_MS)
         return -1;

@@ -136,7 +136,8 @@ static uint32_t create_mapped(struct opening *o, struct flow_new *new, bool cont
 
 // ---- from outside -------------------------------------------------------------------------------------------
 // Where the sender is an outside address of ours, answers have to be turned around too.
-static struct flow_new inbound_to(const struct opening *o, sl_be32 inside, sl_be16 port, enum sl_flow_kind kind)
+static struct flow_new inbound_to(const struct opening *o, sl_be32 inside, sl_be16 port,
+                                  enum sl_flow_kind kind)
 {
     bool hairpin = o->from != NULL && (o->from->roles & (NAT_POOL | NAT_STATIC_OUTSIDE));
     struct flow_new new = {

@@ -115,6 +115,18 @@ static inline uint16_t nat_block_port(const struct nat_block *block, uint32_t bi
     return (uint16_t)(SL_NAT_FIRST_PORT + block->number * SL_NAT_BLOCK_PORTS + bit);
 }
 
+// Where in a pool of `count` addresses the search for a subscriber's address begins, and where on an address the
+// search for his block: nobody outside can guess either (RFC 6056), and he gets the same address as last time.
+static inline uint32_t nat_home(const struct nat *nat, sl_be32 inside, uint32_t count)
+{
+    return sl_hash_scale(sl_hash_v4(&nat->seed, inside, 0), count);
+}
+
+static inline uint32_t nat_block_start(const struct nat *nat, sl_be32 inside, uint8_t proto)
+{
+    return sl_hash_scale(sl_hash_v4(&nat->seed, inside, 1u + proto), SL_NAT_BLOCKS);
+}
+
 // NAT_NONE where there is none.
 uint32_t nat_mapping_by_inside(const struct nat *nat, sl_be32 inside, sl_be16 port, uint8_t proto,
                                uint16_t pool);

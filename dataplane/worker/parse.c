@@ -4,6 +4,7 @@
 // else to routing. Called by pipeline_run for each burst, on the worker's thread; parse_packet also by who
 // makes packets.
 #include "worker/parse.h"
+#include "flow/flow.h"
 
 #include "wire/headers.h"
 #include "wire/ipv4.h"
@@ -336,6 +337,15 @@ static void parse_other(struct worker *worker, struct packet *packet, uint16_t e
         packet_drop(worker, packet, SL_DROP_bad_ethertype);
 }
 
+// A packet that will be looked up in the session table asks for its bucket as soon as its hash is known.
+static inline void parsed_to(struct worker *worker, struct burst *burst, struct packet *packet,
+                             enum packet_stage next)
+{
+    if (next == PACKET_STEER)
+        flow_foresee(worker, packet->hash);
+    packet_to(burst, packet, next);
+}
+
 static __rte_always_inline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
                                             uint64_t port_mac, enum packet_stage next_v4)
 {
@@ -364,7 +374,7 @@ static __rte_always_inline void parse_frame(struct worker *worker, struct burst 
     if (unlikely(drop != SL_DROP_none))
         packet_drop(worker, packet, drop);
     else if (v4 || likely(parse_discovery(worker, packet)))
-        packet_to(burst, packet, v4 ? next_v4 : PACKET_ROUTE);
+        parsed_to(worker, burst, packet, v4 ? next_v4 : PACKET_ROUTE);
 }
 
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
@@ -383,7 +393,7 @@ void parse_stage(struct worker *worker, struct burst *burst)
 {
     const struct tables *tables = worker->tables;
     uint64_t port_mac = mac_word(tables->port_mac[burst->port_in]);
-    bool nat = tables->port[burst->port_in].flags & SL_PORT_NAT;
+    bool nat = (tables->port[burst->port_in].flags & SL_PORT_NAT) && worker->flows != NULL;
     enum packet_stage next_v4 = nat ? PACKET_STEER : PACKET_ROUTE;
 
     for (uint16_t i = 0; i < burst->count; i++) {
