@@ -17,9 +17,10 @@
 // The port blocks of one outside address. Lives as long as the process.
 struct nat_outside {
     sl_be32 addr;
-    uint32_t spare[SL_NAT_PROTOS];            // free blocks. w: claimers, atomic  r: all
-    uint8_t owner[SL_NAT_PROTOS][NAT_OWNERS]; // worker, NAT_NOBODY. w: claimers, compare-and-swap  r: all
-} __attribute__((aligned(64)));
+    uint32_t spare[SL_NAT_PROTOS]; // free blocks. w: claimers, atomic  r: all
+    // Worker, or NAT_NOBODY. w: claimers, compare-and-swap  r: all
+    uint8_t owner[SL_NAT_PROTOS][NAT_OWNERS] __attribute__((aligned(64)));
+};
 
 enum nat_role {
     NAT_POOL = 1 << 0,
