@@ -5,7 +5,9 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include "packet/harness.h"
+#include "shm/huge.h"
 #include "table/lpm_build.h"
 
 enum { LAN, WAN };
@@ -75,7 +77,9 @@ static void routes_make(struct bench *b)
             b->item[kept++] = b->item[i];
     b->routes = kept;
     sl_lpm_plan(b->item, kept, false, &plan);
-    void *lpm = aligned_alloc(2 << 20, (plan.blocks * SL_LPM_BLOCK + (2 << 20) - 1) & ~((2ULL << 20) - 1));
+    uint64_t size = (plan.blocks * SL_LPM_BLOCK + SL_HUGE_PAGE - 1) / SL_HUGE_PAGE * SL_HUGE_PAGE;
+    void *lpm = aligned_alloc(SL_HUGE_PAGE, size);
+    madvise(lpm, size, MADV_HUGEPAGE); // as the data plane has its tables: src/shm/huge.h
     memset(lpm, 0, plan.blocks * SL_LPM_BLOCK);
     if (sl_lpm_build(b->item, kept, &plan, lpm, plan.blocks * SL_LPM_BLOCK) != 0)
         exit(1);

@@ -294,6 +294,32 @@ static void prefilter_open_says_how_to_mend_what_is_missing(void **state)
     assert_int_equal(bpf_obj_pin(bpf_map__fd(hits), path), 0);
 }
 
+static uint32_t map_id(struct bpf_object *object, const char *name)
+{
+    struct bpf_map_info info = {0};
+    uint32_t length = sizeof(info);
+
+    assert_int_equal(bpf_obj_get_info_by_fd(bpf_object__find_map_fd_by_name(object, name), &info, &length),
+                     0);
+    return info.id;
+}
+
+static void prefilter_program_of_another_port_shares_all_maps_but_its_sockets(void **state)
+{
+    struct world *world = world_of(state);
+    const char *shared[] = {SL_PREFILTER_MAP_SETS, SL_PREFILTER_MAP_PORTS, SL_PREFILTER_MAP_DROPS,
+                            SL_PREFILTER_MAP_HITS};
+
+    LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = world->directory);
+    struct bpf_object *second = bpf_object__open_file(getenv("SLUICE_XDP_OBJECT"), &options);
+    assert_non_null(second);
+    assert_int_equal(bpf_object__load(second), 0);
+    for (unsigned i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+        assert_int_equal(map_id(world->object, shared[i]), map_id(second, shared[i]));
+    assert_int_not_equal(map_id(world->object, "xsks_map"), map_id(second, "xsks_map"));
+    bpf_object__close(second);
+}
+
 static double now_ms(void)
 {
     struct timespec t;
@@ -357,6 +383,7 @@ int main(void)
         cmocka_unit_test(prefilter_sets_that_no_rule_names_any_more_leave_the_kernel),
         cmocka_unit_test(prefilter_table_that_lies_changes_nothing_in_xdp),
         cmocka_unit_test(prefilter_open_says_how_to_mend_what_is_missing),
+        cmocka_unit_test(prefilter_program_of_another_port_shares_all_maps_but_its_sockets),
         cmocka_unit_test(prefilter_set_of_a_million_prefixes_loads_in_bulk),
     };
     return cmocka_run_group_tests(tests, start, stop);
