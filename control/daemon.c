@@ -50,11 +50,11 @@ static void log_diagnostics(const struct sl_diagnostics *diag)
         log_error("... and %u more", diag->errors + diag->warnings - diag->count);
 }
 
-static void log_outcome(const struct apply_outcome *outcome)
+static void log_outcome(const struct daemon *daemon, const struct apply_outcome *outcome)
 {
     log_diagnostics(&outcome->diag);
     if (outcome->status != APPLY_OK)
-        log_error("%s; what ran before goes on", outcome->error.text);
+        log_error("%s%s", outcome->error.text, daemon->applier.running ? "; what ran before goes on" : "");
     else if (!outcome->changed)
         log_info("the config is what runs already: nothing changed");
     else
@@ -64,14 +64,14 @@ static void log_outcome(const struct apply_outcome *outcome)
 
 static void applied(void *context, const struct apply_outcome *outcome)
 {
-    log_outcome(outcome);
+    log_outcome(context, outcome);
 }
 
 static void applied_at_start(void *context, const struct apply_outcome *outcome)
 {
     struct daemon *daemon = context;
 
-    log_outcome(outcome);
+    log_outcome(daemon, outcome);
     daemon->first_failed = outcome->status != APPLY_OK;
 }
 

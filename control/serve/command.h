@@ -25,6 +25,8 @@ json_t *json_mac(const uint8_t mac[6]);
 json_t *json_ip(const struct sl_ip *ip);
 json_t *json_hash(uint64_t hash);
 json_t *json_count(uint64_t number);
+// "running", "silent" (there, but does not beat), "stopped".
+const char *data_plane_state(const struct sl_board *board, uint64_t now_ns);
 // Where a port's prefilter rules run: "none", "xdp", "worker".
 const char *prefilter_where(const struct daemon *daemon, const struct sl_config_port *port);
 

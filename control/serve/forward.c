@@ -21,7 +21,7 @@ void forward_send(struct daemon *daemon, struct sl_command *command, const char 
 {
     struct pending_command *pending = NULL;
 
-    if (!sl_board_dp_alive(daemon->board, sl_board_now_ns())) {
+    if (strcmp(data_plane_state(daemon->board, sl_board_now_ns()), "running") != 0) {
         call_error(call, "unavailable", NULL, "the data plane is not running: 'systemctl start sluice-dp'");
         return;
     }

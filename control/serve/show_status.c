@@ -71,19 +71,10 @@ static json_t *status_config(struct daemon *daemon)
     return config;
 }
 
-static const char *dp_state(const struct sl_board *board, uint64_t now)
-{
-    if (board->dp_pid == 0 || board->dp_heartbeat_ns == 0)
-        return "stopped";
-    if (sl_board_dp_alive(board, now))
-        return "running";
-    return getpgid((pid_t)board->dp_pid) >= 0 || errno == EPERM ? "silent" : "stopped";
-}
-
 static json_t *status_data_plane(const struct daemon *daemon, uint64_t now)
 {
     const struct sl_board *board = daemon->board;
-    const char *state = dp_state(board, now);
+    const char *state = data_plane_state(board, now);
     json_t *dp = json_pack("{s:s, s:o, s:o}", "state", state, "incarnation", json_count(board->incarnation),
                            "worker_count", json_count(board->worker_count));
 
@@ -207,7 +198,7 @@ static void warn(json_t *list, const char *format, ...)
 static json_t *status_warnings(struct daemon *daemon, struct sl_live live)
 {
     json_t *list = json_array();
-    const char *disk = disk_state(daemon), *dp = dp_state(daemon->board, clock_ns());
+    const char *disk = disk_state(daemon), *dp = data_plane_state(daemon->board, clock_ns());
 
     if (!daemon->applier.running)
         warn(list, "no config is under control: 'sluicectl config apply FILE'");
@@ -238,7 +229,11 @@ void show_status(struct daemon *daemon, struct call *call)
 {
     uint64_t now = clock_ns();
     struct sl_live live = sl_board_live(daemon->board, daemon->board->published, now);
-    bool ready = daemon->board->published && live.state == SL_LIVE_YES;
+    bool running = strcmp(data_plane_state(daemon->board, now), "running") == 0;
+    bool ready = running && daemon->board->published && live.state == SL_LIVE_YES;
+
+    if (!running && live.state != SL_LIVE_REFUSED)
+        live = (struct sl_live){.state = SL_LIVE_STOPPED};
 
     call_reply(call, json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version", SLUICE_VERSION,
                                "clock_ns", json_count(now), "ready", ready, "control",
