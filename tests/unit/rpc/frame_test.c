@@ -246,17 +246,21 @@ static void the_client_reads_an_answer_that_comes_byte_by_byte(void **state)
 static void the_client_reads_megabytes(void **state)
 {
     const size_t size = 8u << 20;
-    char *text = malloc(size + 64);
-    char *answer = malloc(size + 64);
+    char *inner = malloc(size + 1), *text = NULL;
     json_t *response;
 
-    size_t at = (size_t)sprintf(text, "{\"result\":\"");
-    memset(text + at, 'x', size);
-    strcpy(text + at + size, "\"}");
+    assert_non_null(inner);
+    for (size_t i = 0; i < size; i++)
+        inner[i] = (char)('a' + i % 26);
+    inner[size] = '\0';
+    assert_true(asprintf(&text, "{\"result\":\"%s\"}", inner) > 0);
+    char *answer = malloc(size + 64);
+    assert_non_null(answer);
     size_t len = frame_of(text, answer);
     assert_int_equal(call_peer(answer, len, 65536, &response), 0);
-    assert_int_equal(json_string_length(json_object_get(response, "result")), size);
+    assert_string_equal(json_string_value(json_object_get(response, "result")), inner);
     json_decref(response);
+    free(inner);
     free(text);
     free(answer);
 }
