@@ -11,12 +11,11 @@
 #include "flow/table.h"
 #include "worker/worker.h"
 
-// ---- start and end, main thread
-// ----------------------------------------------------------------------------- Opens flow.<worker> of the
-// run directory, or makes it, with room for `capacity` flows. A file of this boot, this layout, this many
-// workers and this capacity is adopted: each entry is checked, the good ones are live again. A file of
-// another number of workers or capacity is set aside for flow_rehome(). Any other file is replaced. The seed
-// is that of the process's workers. NULL with a sentence in `error`.
+// ---- start and end, main thread ----------------------------------------------------------------------------
+// Opens flow.<worker> of the run directory, or makes it, with room for `capacity` flows. A file of this boot,
+// this layout, this many workers and this capacity is adopted: each entry is checked, the good ones are live
+// again. A file of another number of workers or capacity is set aside for flow_rehome(). Any other file is
+// replaced. The seed is that of the process's workers. NULL with a sentence in `error`.
 struct flow_table *flow_table_open(const char *run_dir, uint32_t worker, uint32_t worker_count,
                                    uint32_t capacity, const struct sl_hash_seed *seed,
                                    struct sl_error *error);
@@ -30,11 +29,10 @@ int64_t flow_rehome(const char *run_dir, struct flow_table *const *tables, uint3
 // Frees what is the process's own; the file stays, for whoever comes next.
 void flow_table_close(struct flow_table *table);
 
-// ---- between bursts, the worker
-// ----------------------------------------------------------------------------- Ends flows whose time has
-// come and sweeps flows that a new generation has orphaned; a bounded number each call, so call it every
-// pass, idle or not. Returns how many entries it looked at: 0 when nothing was due. Does nothing before the
-// first generation.
+// ---- between bursts, the worker ----------------------------------------------------------------------------
+// Ends flows whose time has come and sweeps flows that a new generation has orphaned; a bounded number each
+// call, so call it every pass, idle or not. Returns how many entries it looked at: 0 when nothing was due.
+// Does nothing before the first generation.
 uint32_t flow_tick(struct worker *worker);
 
 // Ends flows matching `match` among `budget` entries from `from` on; adds their number to *killed and counts
@@ -42,10 +40,9 @@ uint32_t flow_tick(struct worker *worker);
 uint32_t flow_kill_step(struct worker *worker, const struct sl_flow_match *match, uint32_t from,
                         uint32_t budget, uint64_t *killed);
 
-// ---- in a burst, the worker
-// --------------------------------------------------------------------------------- Stores the next hop that
-// route_stage found for a packet of a flow, so that the flow's next packet needs no route lookup:
-// packet->flow and packet->nexthop (a group already resolved). Harmless for packets of no flow.
+// ---- in a burst, the worker --------------------------------------------------------------------------------
+// Stores the next hop that route_stage found for a packet of a flow, so that the flow's next packet needs no
+// route lookup: packet->flow and packet->nexthop (a group already resolved). Harmless for packets of no flow.
 static inline void flow_cache_nexthop(struct worker *worker, const struct packet *packet)
 {
     if (packet->flow != FLOW_NONE && (packet->flags & PACKET_TRANSLATED))

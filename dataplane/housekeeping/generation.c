@@ -43,8 +43,7 @@ struct generations *generations_new(void)
     return calloc(1, sizeof(struct generations));
 }
 
-// ---- mappings
-// -----------------------------------------------------------------------------------------------
+// ---- mappings ----------------------------------------------------------------------------------------------
 
 static void mapped_put(struct generations *generations, struct mapped *mapped)
 {
@@ -102,8 +101,7 @@ static struct mapped *mapped_get(struct generations *generations, const char *ru
     return mapped;
 }
 
-// ---- tables
-// -------------------------------------------------------------------------------------------------
+// ---- tables ------------------------------------------------------------------------------------------------
 
 static void tables_fill_port(struct tables *tables, const struct sl_port_table *port)
 {
@@ -210,8 +208,7 @@ void generations_free(struct generations *generations)
     free(generations);
 }
 
-// ---- housekeeping's side
-// ------------------------------------------------------------------------------------
+// ---- housekeeping's side -----------------------------------------------------------------------------------
 
 struct tables *generation_next(struct house *house)
 {
@@ -286,8 +283,7 @@ bool generation_reap(struct house *house)
     return generations->retired == NULL;
 }
 
-// ---- worker's side
-// ------------------------------------------------------------------------------------------
+// ---- worker's side -----------------------------------------------------------------------------------------
 
 void tables_switch(struct worker *worker, const struct tables *next)
 {

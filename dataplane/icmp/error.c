@@ -43,8 +43,7 @@ const struct sl_ip *icmp_error_source(const struct tables *tables, const struct 
 }
 
 // ---- the quote ------------------------------------------------------------------------------------------
-// A place in
-// the quote, or NULL where it was cut off before its end.
+// A place in the quote, or NULL where it was cut off before its end.
 static void *quote_at(uint8_t *quote, size_t quote_len, size_t offset, size_t len)
 {
     return offset + len <= quote_len ? quote + offset : NULL;

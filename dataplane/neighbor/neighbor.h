@@ -28,8 +28,7 @@ struct neighbor_table {
     struct neighbor_resolver *resolver; // w, r: housekeeping
 };
 
-// ---- reading: any thread
-// ------------------------------------------------------------------------------------
+// ---- reading: any thread -----------------------------------------------------------------------------------
 static inline enum sl_neighbor_state neighbor_state(uint64_t word)
 {
     return (enum sl_neighbor_state)(uint8_t)(word >> 48);
@@ -129,9 +128,8 @@ static inline void neighbor_find_bulk(const struct neighbor_table *table, struct
     }
 }
 
-// ---- writing: the housekeeping thread (the main thread before there is one)
-// ----------------------------------- Bytes of the segment that holds `limit` neighbors: twice as many slots,
-// a power of two, at least 64.
+// ---- writing: the housekeeping thread (the main thread before there is one) --------------------------------
+// Bytes of the segment that holds `limit` neighbors: twice as many slots, a power of two, at least 64.
 uint64_t neighbor_segment_size(uint32_t limit);
 // Writes an empty table into zeroed memory of that size, behind the segment header. `seed` should be random.
 void neighbor_segment_init(struct sl_neighbor_segment *segment, uint32_t limit, uint64_t seed);

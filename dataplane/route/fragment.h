@@ -8,10 +8,9 @@
 #include <stdbool.h>
 #include "worker/worker.h"
 
-// ---- putting together
-// --------------------------------------------------------------------------------------- A table with room
-// for `datagrams` at once, each of which has to be whole `timeout_ms` after its first fragment. NULL: no
-// memory. Freed with every fragment it holds.
+// ---- putting together --------------------------------------------------------------------------------------
+// A table with room for `datagrams` at once, each of which has to be whole `timeout_ms` after its first
+// fragment. NULL: no memory. Freed with every fragment it holds.
 struct fragment_table *fragment_table_new(uint32_t datagrams, uint32_t timeout_ms);
 void fragment_table_free(struct fragment_table *table);
 
@@ -23,8 +22,7 @@ bool fragment_reassemble(struct worker *worker, struct burst *burst, struct pack
 // Drops what has not become whole in time. Called once a burst, costs a comparison when nothing is due.
 void fragment_tick(struct worker *worker);
 
-// ---- cutting up
-// ---------------------------------------------------------------------------------------------
+// ---- cutting up --------------------------------------------------------------------------------------------
 #define FRAGMENT_MAX 128 // pieces: a datagram of 65,535 bytes over an MTU of 576 makes 119
 
 // Cuts the IPv4 packet of `packet` (one mbuf or a chain, l3_off bytes in front of the IP header) into fresh

@@ -167,8 +167,7 @@ static __rte_noinline enum sl_wire_verdict parse_fragment(struct packet *packet,
 }
 
 // ---- network --------------------------------------------------------------------------------------------
-// What
-// stands behind the IP header, of which the view has been taken.
+// What stands behind the IP header, of which the view has been taken.
 static __rte_always_inline enum sl_wire_verdict
 parse_behind_ip(struct packet *packet, const struct span *span, const struct sl_ip_view *view)
 {

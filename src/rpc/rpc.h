@@ -15,8 +15,7 @@
 #define SL_RPC_MAX_DEPTH 64                         // nesting of arrays and objects
 #define SL_RPC_SOCKET    "/run/sluice/sluiced.sock" // default path
 
-// ---- reading: bytes in, messages out, any partition of the stream
-// ---------------------------------------------
+// ---- reading: bytes in, messages out, any partition of the stream ------------------------------------------
 struct sl_rpc_reader { // caller-owned
     uint8_t head[4];
     uint32_t head_have;
@@ -39,23 +38,21 @@ int sl_rpc_reader_feed(struct sl_rpc_reader *reader, const void *bytes, size_t l
 // the caller.
 int sl_rpc_reader_take(struct sl_rpc_reader *reader, json_t **message, json_error_t *why);
 
-// ---- writing
-// -------------------------------------------------------------------------------------------------- The
-// frame of `message` in a buffer from malloc. 0; -EINVAL: not an object; -EMSGSIZE: longer than the bound;
+// ---- writing -----------------------------------------------------------------------------------------------
+// The frame of `message` in a buffer from malloc. 0; -EINVAL: not an object; -EMSGSIZE: longer than the bound;
 // -ENOMEM.
 int sl_rpc_encode(const json_t *message, char **frame, size_t *len);
 
-// ---- responses: {"result": …} or {"error": {"code", "text", "details"}}
-// ----------------------------------------- Both take over the reference of what they wrap (result, details);
-// details may be NULL. NULL where memory is out.
+// ---- responses: {"result": …} or {"error": {"code", "text", "details"}} ------------------------------------
+// Both take over the reference of what they wrap (result, details); details may be NULL. NULL where memory is
+// out.
 json_t *sl_rpc_result(json_t *result);
 json_t *sl_rpc_error(const char *code, json_t *details, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// ---- client: blocking, for sluicectl, tests and scripts
-// --------------------------------------------------------- Connects. A descriptor, or -ENOENT (no such
-// socket: sluiced is not running or uses another path), -ECONNREFUSED (a socket left over by a dead sluiced),
-// -ENAMETOOLONG, another -errno. Close it with close().
+// ---- client: blocking, for sluicectl, tests and scripts ----------------------------------------------------
+// Connects. A descriptor, or -ENOENT (no such socket: sluiced is not running or uses another path),
+// -ECONNREFUSED (a socket left over by a dead sluiced), -ENAMETOOLONG, another -errno. Close it with close().
 int sl_rpc_connect(const char *path);
 // Sends `request`, waits for its response up to `timeout_ms` (<0: for ever). 0 and *response (the caller's,
 // the whole object); -ETIMEDOUT; -ECONNRESET: the server went away; -EBADMSG, -EMSGSIZE: not our protocol.

@@ -31,8 +31,7 @@ uint64_t sl_board_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-// ---- open
-// ---------------------------------------------------------------------------------------------------
+// ---- open --------------------------------------------------------------------------------------------------
 
 static int board_make(const char *run_dir, struct sl_segment_map *map, struct sl_error *error)
 {
@@ -101,8 +100,7 @@ void sl_board_close(const struct sl_board *board)
         munmap((void *)(uintptr_t)board, sizeof(*board));
 }
 
-// ---- data plane
-// ---------------------------------------------------------------------------------------------
+// ---- data plane --------------------------------------------------------------------------------------------
 
 void sl_board_dp_start(struct sl_board *board, uint32_t pid, uint32_t worker_count, uint64_t tsc_hz,
                        uint64_t now_ns)
@@ -150,8 +148,7 @@ void sl_board_dp_refuse(struct sl_board *board, uint64_t generation, const char 
     board_store(&board->refused, generation);
 }
 
-// ---- who is alive
-// -------------------------------------------------------------------------------------------
+// ---- who is alive ------------------------------------------------------------------------------------------
 
 void sl_board_control_beat(struct sl_board *board, uint32_t pid, uint64_t now_ns)
 {
@@ -175,8 +172,7 @@ bool sl_board_control_alive(const struct sl_board *board, uint64_t now_ns)
     return beat_is_fresh(board_load(&board->control_heartbeat_ns), now_ns);
 }
 
-// ---- how far a generation is
-// --------------------------------------------------------------------------------
+// ---- how far a generation is -------------------------------------------------------------------------------
 
 // The count is another process's word: never index by more than there are lines.
 static uint32_t board_workers(const struct sl_board *board)

@@ -11,8 +11,7 @@
 
 #include "shm/check_span.h"
 
-// ---- shared
-// -------------------------------------------------------------------------------------------------
+// ---- shared ------------------------------------------------------------------------------------------------
 
 int check_fail(const struct check *check, const void *where, const char *format, ...)
 {
@@ -90,8 +89,7 @@ int check_prefix(const struct check *check, const struct sl_prefix *prefix, cons
     return 0;
 }
 
-// ---- dispatch
-// -----------------------------------------------------------------------------------------------
+// ---- dispatch ----------------------------------------------------------------------------------------------
 
 int sl_table_check(const void *table, uint64_t size, enum sl_segment_kind kind, struct sl_error *error)
 {
@@ -109,8 +107,7 @@ int sl_table_check(const void *table, uint64_t size, enum sl_segment_kind kind, 
     }
 }
 
-// ---- together
-// -----------------------------------------------------------------------------------------------
+// ---- together ----------------------------------------------------------------------------------------------
 
 static bool nexthop_uses_port(const struct sl_nexthop *nexthop)
 {

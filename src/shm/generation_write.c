@@ -12,8 +12,7 @@
 #include "shm/check.h"
 #include "shm/manifest.h"
 
-// ---- tables
-// -------------------------------------------------------------------------------------------------
+// ---- tables ------------------------------------------------------------------------------------------------
 
 int sl_table_create(const char *run_dir, struct sl_board *board, enum sl_segment_kind kind, uint64_t size,
                     struct sl_segment_draft *draft, struct sl_error *error)
@@ -84,8 +83,7 @@ void sl_route_updated(struct sl_route_table *route)
     __atomic_store_n(&route->epoch, __atomic_load_n(&route->epoch, __ATOMIC_RELAXED) + 1, __ATOMIC_RELEASE);
 }
 
-// ---- publish
-// ------------------------------------------------------------------------------------------------
+// ---- publish -----------------------------------------------------------------------------------------------
 
 static void manifest_fill(struct sl_generation *generation, uint64_t number,
                           const struct sl_table_ref *tables, uint32_t count, uint64_t config_hash)

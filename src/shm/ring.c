@@ -21,8 +21,7 @@ static bool capacity_valid(uint32_t capacity)
     return capacity > 0 && capacity <= RING_CAPACITY_MOST && (capacity & (capacity - 1)) == 0;
 }
 
-// ---- open
-// ---------------------------------------------------------------------------------------------------
+// ---- open --------------------------------------------------------------------------------------------------
 
 static int ring_make(const char *run_dir, const char *name, uint32_t capacity, struct sl_segment_map *map,
                      struct sl_error *error)
@@ -113,8 +112,7 @@ void sl_ring_close(struct sl_ring_end *end)
     *end = (struct sl_ring_end){0};
 }
 
-// ---- records
-// ------------------------------------------------------------------------------------------------
+// ---- records -----------------------------------------------------------------------------------------------
 
 static uint8_t *ring_slot(const struct sl_ring_end *end)
 {

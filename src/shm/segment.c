@@ -49,8 +49,7 @@ void sl_segment_fill(struct sl_segment *segment, enum sl_segment_kind kind, uint
     };
 }
 
-// ---- run directory
-// ------------------------------------------------------------------------------------------
+// ---- run directory -----------------------------------------------------------------------------------------
 
 int sl_run_dir_make(const char *run_dir, struct sl_error *error)
 {
@@ -82,8 +81,7 @@ int sl_run_dir_claim(const char *run_dir, const char *role, struct sl_error *err
         path, role);
 }
 
-// ---- making
-// -------------------------------------------------------------------------------------------------
+// ---- making ------------------------------------------------------------------------------------------------
 
 // Kinds with one maker reuse the temporary name, so what a killed process left is replaced by the next one.
 // The others carry the process id: board and rings are made by whoever comes first, tables are swept by
@@ -217,8 +215,7 @@ int sl_segment_commit_first(struct sl_segment_draft *draft, struct sl_segment_ma
     return 0;
 }
 
-// ---- opening
-// ------------------------------------------------------------------------------------------------
+// ---- opening -----------------------------------------------------------------------------------------------
 
 int sl_segment_check(const struct sl_segment *segment, uint64_t file_size, enum sl_segment_kind kind,
                      const char *name, struct sl_error *error)

@@ -33,8 +33,7 @@ bool sl_flow_view_matches(const struct sl_flow_view *view, const struct sl_flow_
 bool sl_flow_next(const struct sl_segment_map *segment, const struct sl_flow_match *match, uint32_t *cursor,
                   struct sl_flow_view *view);
 
-// ---- use of NAT pools
-// ---------------------------------------------------------------------------------------
+// ---- use of NAT pools --------------------------------------------------------------------------------------
 enum sl_nat_proto { SL_NAT_TCP, SL_NAT_UDP, SL_NAT_ICMP, SL_NAT_PROTOS };
 
 struct sl_nat_usage { // of one pool address, index as in the NAT table's address[]

@@ -52,8 +52,7 @@ static uint64_t draw(void)
     return state ^= state << 17;
 }
 
-// ---- frames
-// -----------------------------------------------------------------------------------------------------
+// ---- frames ------------------------------------------------------------------------------------------------
 static void frames_make(struct bench *b)
 {
     for (uint32_t i = 0; i < FRAMES; i++)
@@ -123,8 +122,7 @@ static void tuples_routed(struct bench *b)
     }
 }
 
-// ---- running
-// ----------------------------------------------------------------------------------------------------
+// ---- running -----------------------------------------------------------------------------------------------
 // Sends `count` packets, tuples `first` and on, in turn over `among`; cycles of pipeline_run alone.
 static uint64_t packets_send(struct bench *b, uint32_t first, uint32_t count, uint32_t among)
 {
@@ -198,8 +196,7 @@ static struct result run_new(struct bench *b, uint32_t among)
     return summary(b);
 }
 
-// ---- showing
-// ----------------------------------------------------------------------------------------------------
+// ---- showing -----------------------------------------------------------------------------------------------
 static const char *const stage_name[] = {
 #define SL_STAGE(name, text) #name,
 #include "shm/stage.def"
@@ -263,8 +260,7 @@ static void case_routed(struct bench *b, const char *what, uint32_t routes)
     show(b, what, routes, r);
 }
 
-// ---- the gateway
-// ----------------------------------------------------------------------------------------------------
+// ---- the gateway -------------------------------------------------------------------------------------------
 static void rib_default(struct sl_rib *rib)
 {
     const struct sl_rib_way way = {

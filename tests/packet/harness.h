@@ -62,9 +62,8 @@ struct harness {
     unsigned mbufs_before;              // free in the pool when the harness was made
 };
 
-// ---- harness.c: life, running, collecting
-// ----------------------------------------------------------------------- cmocka group setup and teardown:
-// EAL, the mbuf pool, the handover field.
+// ---- harness.c: life, running, collecting ------------------------------------------------------------------
+// cmocka group setup and teardown: EAL, the mbuf pool, the handover field.
 int harness_start(void **state);
 int harness_stop(void **state);
 struct rte_mempool *harness_pool(void);
@@ -100,9 +99,8 @@ void harness_expect_drops(struct harness *h, enum sl_drop reason, uint64_t count
 #define harness_expect_drop(h, reason) harness_expect_drops(h, SL_DROP_##reason, 1)
 #define harness_expect_no_drop(h)      harness_expect_drops(h, SL_DROP_none, 0)
 
-// ---- harness_tables.c: what the tables say
-// ---------------------------------------------------------------------- A port in slot `slot`: name
-// "p<slot>", MTU 1500, MAC 02:00:00:00:00:<slot>, tx queue captured, link up.
+// ---- harness_tables.c: what the tables say -----------------------------------------------------------------
+// A port in slot `slot`: name "p<slot>", MTU 1500, MAC 02:00:00:00:00:<slot>, tx queue captured, link up.
 void harness_port(struct harness *h, uint16_t slot, uint32_t flags);
 // Takes the device away (port_down) or brings it back.
 void harness_port_up(struct harness *h, uint16_t slot, bool up);
@@ -115,8 +113,8 @@ uint32_t harness_nexthop(struct harness *h, enum sl_nexthop_kind kind, uint16_t 
 uint32_t harness_group(struct harness *h, const uint32_t *members, uint32_t count);
 void harness_route(struct harness *h, const char *prefix, uint32_t nexthop);
 
-// ---- harness_state.c: what workers and housekeeping remember (neighbors, flows, fragments)
-// ---------------------- A neighbor that is there: its MAC is 02:00:00:00:02:<last byte of the address>.
+// ---- harness_state.c: what workers and housekeeping remember (neighbors, flows, fragments) -----------------
+// A neighbor that is there: its MAC is 02:00:00:00:02:<last byte of the address>.
 void harness_neighbor(struct harness *h, uint16_t slot, const char *address);
 
 // Parts of harness_new(), harness_ready() and harness_free().
@@ -125,8 +123,7 @@ void harness_state_init(struct harness *h);
 void harness_state_ready(struct harness *h);
 void harness_state_fini(struct harness *h);
 
-// ---- harness_frame.c: frames
-// ------------------------------------------------------------------------------------
+// ---- harness_frame.c: frames -------------------------------------------------------------------------------
 const uint8_t *harness_port_mac(uint16_t slot); // 02:00:00:00:00:<slot>
 const uint8_t *harness_peer_mac(void);          // 02:00:00:00:01:00, the sender of every frame below
 struct rte_mbuf *harness_frame(const void *bytes, uint32_t len); // a copy, as it is

@@ -101,8 +101,7 @@ void harness_nat_free(struct harness_nat *n)
     free(n);
 }
 
-// ---- the table of the next generation
-// ---------------------------------------------------------------------------------------
+// ---- the table of the next generation ----------------------------------------------------------------------
 struct harness_nat_table *harness_nat_table(struct harness_nat *n)
 {
     return &n->table[n->generation % 2];
@@ -179,8 +178,7 @@ void harness_nat_tick(struct harness_nat *n)
             assert_true(pass < 100000);
 }
 
-// ---- looking
-// ---------------------------------------------------------------------------------------
+// ---- looking -----------------------------------------------------------------------------------------------
 uint32_t harness_nat_flows(const struct harness_nat *n)
 {
     uint32_t used = 0;

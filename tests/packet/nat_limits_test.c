@@ -144,8 +144,7 @@ static void burst_survives_the_eviction_of_a_flow_it_found(void **state)
     harness_nat_free(n);
 }
 
-// ---- generations
-// ---------------------------------------------------------------------------------------------------
+// ---- generations -------------------------------------------------------------------------------------------
 static void generation_without_the_pool_ends_its_flows(void **state)
 {
     struct harness_nat *n = gateway(64, 16);

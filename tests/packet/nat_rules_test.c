@@ -145,8 +145,7 @@ static void forwarded_ports_are_not_given_to_subscribers(void **state)
     harness_nat_free(n);
 }
 
-// ---- hairpinning
-// ---------------------------------------------------------------------------------------------------
+// ---- hairpinning -------------------------------------------------------------------------------------------
 // RFC 4787 REQ-9 a): the inside target sees the sender's outside endpoint.
 static void rfc4787_req9_hairpin_shows_the_external_source(void **state)
 {
