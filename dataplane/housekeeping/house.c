@@ -35,8 +35,11 @@ void house_route(struct house *house, struct rte_mbuf *frame)
 
 void house_unresolved(struct house *house, struct rte_mbuf *m)
 {
-    *handover_of(m) = (struct handover){.kind = HANDOVER_UNRESOLVED, .port_in = handover_of(m)->port_in};
-    house_send(house, 0, m);
+    struct handover *handover = handover_of(m);
+
+    handover->kind = HANDOVER_UNRESOLVED;
+    handover->hops = 0;
+    house_send(house, handover->worker, m);
 }
 
 void house_handle(struct house *house, struct rte_mbuf *m)

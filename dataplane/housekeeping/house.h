@@ -34,8 +34,8 @@ void house_handle(struct house *house, struct rte_mbuf *m);
 void house_tx(struct house *house, uint16_t port_out, struct rte_mbuf *frame);
 // Routes an IP packet of the gateway's own making (frame with room for the Ethernet header). Consumes it.
 void house_route(struct house *house, struct rte_mbuf *frame);
-// Gives a packet that a worker handed over as HANDOVER_NEIGHBOR back, so that its sender is told (ICMP host
-// unreachable). Consumes it.
+// Gives a packet that a worker handed over as HANDOVER_NEIGHBOR back to that worker, which knows its flow where it was
+// translated, so that its sender is told (ICMP host unreachable). Consumes it.
 void house_unresolved(struct house *house, struct rte_mbuf *m);
 // The housekeeping thread's drop: frees and counts.
 void house_drop(struct house *house, struct rte_mbuf *m, enum sl_drop reason);

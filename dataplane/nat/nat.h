@@ -21,4 +21,8 @@ void nat_free(struct nat *nat);
 // (flow_withdrawn).
 void nat_tables_taken(struct worker *worker, const struct tables *old_tables);
 
+// For a packet that was translated, sent nowhere and parsed again: makes packet->key what its sender sent, as it was
+// when the packet came in, and sets PACKET_TRANSLATED. False: no flow of this worker translates to it (any more).
+bool nat_restore_key(struct worker *worker, struct packet *packet);
+
 #endif

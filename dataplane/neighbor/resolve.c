@@ -85,25 +85,11 @@ static void entry_release(struct house *house, struct sl_neighbor *entry)
     }
 }
 
-// A packet whose source is an address of ours was translated, or made here: the one to be told is not its source. Its
-// next packet will find the entry FAILED, in the worker that knows the flow.
-static bool has_own_source(const struct house *house, struct rte_mbuf *m)
-{
-    const struct sl_eth *eth = rte_pktmbuf_mtod(m, const struct sl_eth *);
-    struct sl_ip src;
-
-    if (eth->type == sl_be16_of(SL_ETHERTYPE_IPV4))
-        src = sl_ip_v4(((const struct sl_ipv4 *)(eth + 1))->src);
-    else
-        memcpy(src.b, ((const struct sl_ipv6 *)(eth + 1))->src, 16);
-    uint8_t kind = house->tables->nexthop[route_lookup_one(house->tables, &src, 0)].kind;
-    return kind == SL_NEXTHOP_LOCAL || kind == SL_NEXTHOP_POOL;
-}
-
-// Undeliverable: back to a worker, which tells the sender (ICMP host unreachable).
+// Undeliverable: back to its worker, which tells the sender (ICMP host unreachable). What the gateway said itself, an
+// ICMP error or an echo reply, has no sender to be told.
 static void packet_unresolved(struct house *house, struct rte_mbuf *m)
 {
-    if (has_own_source(house, m))
+    if (handover_of(m)->flags & PACKET_FROM_HOST)
         house_drop(house, m, SL_DROP_neighbor_unresolved);
     else
         house_unresolved(house, m);

@@ -22,7 +22,9 @@ void worker_to_house(struct worker *worker, struct packet *packet, enum handover
         .kind = kind,
         .port_in = packet->port_in,
         .port_out = packet->port_out,
+        .worker = (uint16_t)worker->index,
         .nexthop = packet->nexthop,
+        .flags = packet->flags,
     };
     if (rte_ring_enqueue(worker->to_house, packet->m) != 0) {
         packet_drop(worker, packet, SL_DROP_housekeeping_queue_full);

@@ -24,9 +24,10 @@ struct handover {
     uint8_t hops; // times handed between workers
     uint16_t port_in;
     uint16_t port_out;
-    uint16_t pad;
+    uint16_t worker;  // that handed it to housekeeping: it knows the flow
     uint32_t nexthop; // index in the route table
-    uint32_t pad2;
+    uint16_t flags;   // enum packet_flag, of the packet that went to housekeeping
+    uint16_t pad;
 };
 static_assert(sizeof(struct handover) == 16, "the size that is registered");
 

@@ -5,6 +5,7 @@
 // makes packets.
 #include "worker/parse.h"
 #include "flow/flow.h"
+#include "nat/nat.h"
 
 #include "wire/headers.h"
 #include "wire/ipv4.h"
@@ -377,11 +378,15 @@ static __rte_always_inline void parse_frame(struct worker *worker, struct burst 
 }
 
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
-// nothing there is held against it.
+// nothing there is held against it. What came back may have been translated: its sender is to be told about the packet
+// that he sent.
 static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     packet->l3_off = sizeof(struct sl_eth);
     enum sl_drop drop = parse_packet(worker, packet);
+    bool translated = packet->flags & PACKET_UNRESOLVED && handover_of(packet->m)->flags & PACKET_TRANSLATED;
+    if (drop == SL_DROP_none && translated && !nat_restore_key(worker, packet))
+        drop = SL_DROP_neighbor_unresolved; // its flow has ended meanwhile
     if (drop != SL_DROP_none)
         packet_drop(worker, packet, drop);
     else

@@ -257,6 +257,76 @@ static void time_exceeded_here_quotes_the_packet_as_it_came(void **state)
     harness_nat_free(n);
 }
 
+// Frames out of a port until an ICMP error comes, NULL: none does. Requests and announcements are not looked at.
+static struct rte_mbuf *icmp_sent(struct harness_nat *n, uint16_t port)
+{
+    struct rte_mbuf *m;
+    while ((m = harness_sent(n->h, port)) != NULL) {
+        if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV4))
+            return m;
+        rte_pktmbuf_free(m);
+    }
+    return NULL;
+}
+
+// Seconds pass, one by one, as on the housekeeping thread.
+static void seconds_pass(struct harness_nat *n, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        harness_advance_ms(n->h, 1000);
+        neighbor_tick(&n->h->house);
+        harness_settle(n->h);
+    }
+}
+
+#define ABSENT "198.51.100.77"
+
+// A translated packet that waited in vain for its neighbor: the error goes to who sent it and quotes what he sent.
+static void unreachable_neighbor_is_told_to_the_client_inside(void **state)
+{
+    for (int echo = 0; echo < 2; echo++) {
+        struct harness_nat *n = gateway();
+        struct rte_mbuf *sent = echo ? harness_echo(NAT_LAN, CLIENT, ABSENT, 7, 1)
+                                     : harness_udp(NAT_LAN, CLIENT, ABSENT, 4000, 80, 10);
+        struct sl_ipv4 before = *harness_ipv4_of(sent);
+        uint8_t l4[8];
+        memcpy(l4, harness_l4_of(sent), sizeof(l4));
+        harness_send(n->h, NAT_LAN, sent);
+        harness_settle(n->h);
+        seconds_pass(n, 5);
+        harness_expect_drop(n->h, neighbor_unresolved);
+        struct rte_mbuf *error = icmp_sent(n, NAT_LAN);
+        assert_non_null(error);
+        assert_int_equal(harness_ipv4_of(error)->src, ip4("10.0.0.1"));
+        assert_int_equal(harness_ipv4_of(error)->dst, ip4(CLIENT));
+        assert_int_equal(((struct sl_icmp *)harness_l4_of(error))->type, SL_ICMP_UNREACHABLE);
+        assert_int_equal(((struct sl_icmp *)harness_l4_of(error))->code, 1);
+        const struct sl_ipv4 *quote = quote_of(error);
+        assert_int_equal(quote->src, before.src);
+        assert_int_equal(quote->dst, before.dst);
+        assert_memory_equal(quote + 1, l4, sizeof(l4)); // ports or identifier, and the checksum over them
+        rte_pktmbuf_free(error);
+        harness_nat_free(n);
+    }
+}
+
+// The flow ended while the packet waited: nobody is told, least of all the outside address.
+static void unreachable_neighbor_of_an_ended_flow_is_told_to_nobody(void **state)
+{
+    struct harness_nat *n = gateway();
+    harness_send(n->h, NAT_LAN, harness_udp(NAT_LAN, CLIENT, ABSENT, 4000, 80, 10));
+    harness_settle(n->h);
+    struct sl_flow_match all = {0};
+    uint64_t killed = 0;
+    flow_kill_step(n->h->worker[0], &all, 0, n->capacity, &killed);
+    assert_int_equal(killed, 1);
+    seconds_pass(n, 5);
+    harness_expect_drop(n->h, neighbor_unresolved);
+    assert_null(icmp_sent(n, NAT_LAN));
+    assert_null(icmp_sent(n, NAT_WAN));
+    harness_nat_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +342,8 @@ int main(void)
         cmocka_unit_test(rfc5508_req6_error_does_not_refresh_the_flow),
         cmocka_unit_test(rfc5508_req3_error_about_no_flow_is_dropped),
         cmocka_unit_test(time_exceeded_here_quotes_the_packet_as_it_came),
+        cmocka_unit_test(unreachable_neighbor_is_told_to_the_client_inside),
+        cmocka_unit_test(unreachable_neighbor_of_an_ended_flow_is_told_to_nobody),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
 }
