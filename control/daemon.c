@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "config/load.h"
 #include "daemon.h"
+#include "journal.h"
 #include "log.h"
 #include "netlink/twins.h"
 #include "notify.h"
@@ -38,40 +39,32 @@ const struct sl_counter_segment *daemon_counters(struct daemon *daemon)
 
 // ---- outcomes of applies nobody at the socket asked for ---------------------------------------------------------
 
-static void log_diagnostics(const struct sl_diagnostics *diag)
+static void report(const char *what, const struct apply_outcome *outcome)
 {
-    char text[1024];
-
-    for (unsigned i = 0; i < diag->count; i++) {
-        sl_diag_format(&diag->list[i], text, sizeof(text));
-        log_line(diag->list[i].severity == SL_DIAG_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s", text);
-    }
-    if (diag->errors + diag->warnings > diag->count)
-        log_error("... and %u more", diag->errors + diag->warnings - diag->count);
+    journal_diagnostics(&outcome->diag);
+    journal_apply(what, "sluiced", outcome);
 }
 
-static void log_outcome(const struct daemon *daemon, const struct apply_outcome *outcome)
+static void applied_at_hangup(void *context, const struct apply_outcome *outcome)
 {
-    log_diagnostics(&outcome->diag);
-    if (outcome->status != APPLY_OK)
-        log_error("%s%s", outcome->error.text, daemon->applier.running ? "; what ran before goes on" : "");
-    else if (!outcome->changed)
-        log_info("the config is what runs already: nothing changed");
-    else
-        log_notice("generation %" PRIu64 " %s", outcome->generation,
-                   outcome->waiting ? "is published and waits for the data plane" : "is live");
+    report("apply", outcome);
 }
 
-static void applied(void *context, const struct apply_outcome *outcome)
+static void gone_back(void *context, const struct apply_outcome *outcome)
 {
-    log_outcome(context, outcome);
+    report("revert", outcome);
+}
+
+static void healed(void *context, const struct apply_outcome *outcome)
+{
+    report("rebuild", outcome);
 }
 
 static void applied_at_start(void *context, const struct apply_outcome *outcome)
 {
     struct daemon *daemon = context;
 
-    log_outcome(daemon, outcome);
+    report("start", outcome);
     daemon->first_failed = outcome->status != APPLY_OK;
 }
 
@@ -118,6 +111,27 @@ static void watch_data_plane(struct daemon *daemon)
     prepare_again(daemon);
 }
 
+// A data plane that starts looks at every byte of the tables. One that was damaged since it was written is refused,
+// and no config change would mend it: the same tables are built anew, once for each start of a data plane.
+static void watch_refusal(struct daemon *daemon, uint64_t now_ns)
+{
+    const struct sl_board *board = daemon->board;
+    uint64_t incarnation = __atomic_load_n(&board->incarnation, __ATOMIC_ACQUIRE);
+    struct applier *applier = &daemon->applier;
+    struct apply_request who = own_request(daemon, NULL);
+    char why[256];
+
+    if (!applier->running || apply_busy(applier) || incarnation == daemon->healed ||
+        sl_board_live(board, applier->running->generation, sl_board_now_ns()).state != SL_LIVE_REFUSED)
+        return;
+    daemon->healed = incarnation;
+    sl_board_refusal(board, why);
+    log_warning("the data plane refused generation %" PRIu64 ": %s; building all tables anew",
+                applier->running->generation, why);
+    if (apply_heal(applier, &who, now_ns, healed, daemon) == 0)
+        daemon_hurry(daemon);
+}
+
 static void watch_confirm(struct daemon *daemon, uint64_t now_ns)
 {
     struct applier *applier = &daemon->applier;
@@ -126,7 +140,7 @@ static void watch_confirm(struct daemon *daemon, uint64_t now_ns)
         return;
     log_warning("the config was not confirmed in time: going back");
     struct apply_request who = own_request(daemon, NULL);
-    if (apply_revert_unconfirmed(applier, &who, now_ns, applied, daemon) == 0)
+    if (apply_revert_unconfirmed(applier, &who, now_ns, gone_back, daemon) == 0)
         daemon_hurry(daemon);
     else
         log_error("there is nothing to go back to: %s/%s cannot be read", daemon->options.state_dir,
@@ -142,6 +156,7 @@ static void beat_tick(evutil_socket_t fd, short what, void *context)
     watch_confirm(daemon, now_ns);
     if (!apply_busy(&daemon->applier))
         apply_tick(&daemon->applier, now_ns); // lets memory of the route table be used again
+    watch_refusal(daemon, now_ns);
     watch_data_plane(daemon);
     prepare_due(daemon);
     if (daemon->watchdog_every_ms && now_ns - daemon->watchdog_ns > daemon->watchdog_every_ms * 1000000ull) {
@@ -156,7 +171,7 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
     struct apply_request request = own_request(daemon, "SIGHUP");
 
     log_notice("SIGHUP: applying %s", request.path);
-    if (apply_start(&daemon->applier, &request, daemon_now_ns(), applied, daemon) == -EBUSY)
+    if (apply_start(&daemon->applier, &request, daemon_now_ns(), applied_at_hangup, daemon) == -EBUSY)
         log_warning("SIGHUP: another apply is under way: send it again");
     daemon_hurry(daemon);
 }
@@ -203,7 +218,7 @@ static void finish_apply(struct daemon *daemon)
     }
 }
 
-static void apply_first_text(struct daemon *daemon, const char *name, const char *comment, bool force_routes)
+static void apply_first_text(struct daemon *daemon, const char *name, const char *comment, bool rebuild)
 {
     struct stored stored;
     struct apply_request request = own_request(daemon, comment);
@@ -213,7 +228,7 @@ static void apply_first_text(struct daemon *daemon, const char *name, const char
     request.path = "the stored config";
     request.text = stored.text;
     request.length = stored.length;
-    request.force_routes = force_routes;
+    request.rebuild = rebuild;
     apply_start(&daemon->applier, &request, daemon_now_ns(), applied_at_start, daemon);
     finish_apply(daemon);
     stored_fini(&stored);

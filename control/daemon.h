@@ -38,7 +38,8 @@ struct daemon {
     struct sl_ring_end command, event; // to the data plane, and its answers
     struct pending_command *commands;  // sent, not answered
     uint64_t next_command;
-    uint64_t incarnation;                      // of the data plane we have set up twins and maps for
+    uint64_t incarnation; // of the data plane we have set up twins and maps for
+    uint64_t healed;      // incarnation that refused what runs, for which it was built anew
     const struct sl_counter_segment *counters; // NULL: not there yet
     uint64_t start_ns;                         // CLOCK_BOOTTIME
     uint64_t watchdog_ns;                      // when systemd was told last

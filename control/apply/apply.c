@@ -67,6 +67,7 @@ void apply_finish(struct applier *applier)
     applier->torn = false;
     applier->done = NULL;
     applier->outcome.end_ns = stamp(applier);
+    applier->outcome.goes_on = applier->running != NULL;
     apply_step(applier, APPLY_STEP_DONE);
     if (done)
         done(applier->done_context, &applier->outcome);
@@ -118,14 +119,30 @@ static int load(struct applier *applier, const struct apply_request *request, st
     return rc;
 }
 
+// The same config once more: who applied it, and when, stays.
+static void describe_as(struct stored *stored, const struct stored *running)
+{
+    stored->id = running->id;
+    stored->uid = running->uid;
+    stored->applied_at = running->applied_at;
+    memcpy(stored->user, running->user, sizeof(stored->user));
+    memcpy(stored->comment, running->comment, sizeof(stored->comment));
+}
+
 static void describe(struct applier *applier, const struct apply_request *request)
 {
     struct stored *stored = &applier->candidate->stored;
+    const struct snapshot *running = applier->running;
 
-    stored->id = applier->next_id;
-    stored->uid = request->uid;
-    snprintf(stored->user, sizeof(stored->user), "%s", request->user ? request->user : "");
-    snprintf(stored->comment, sizeof(stored->comment), "%s", request->comment ? request->comment : "");
+    applier->rebuilding = request->rebuild && running && running->stored.hash == stored->hash;
+    if (applier->rebuilding) {
+        describe_as(stored, &running->stored);
+    } else {
+        stored->id = applier->next_id;
+        stored->uid = request->uid;
+        snprintf(stored->user, sizeof(stored->user), "%s", request->user ? request->user : "");
+        snprintf(stored->comment, sizeof(stored->comment), "%s", request->comment ? request->comment : "");
+    }
     stored->confirm_s = request->confirm_s;
     applier->confirm_s = request->confirm_s;
     applier->outcome.id = stored->id;
@@ -195,10 +212,10 @@ static int build_routes(struct applier *applier)
 
 static int build(struct applier *applier, const struct apply_request *request)
 {
-    bool routes = !applier->candidate->table[SNAPSHOT_ROUTE].ref.serial || request->force_routes;
+    bool routes = !applier->candidate->table[SNAPSHOT_ROUTE].ref.serial;
     int rc = 1;
 
-    if (routes && !request->force_routes && fits_in_place(applier)) {
+    if (routes && !request->rebuild && fits_in_place(applier)) {
         rc = change_routes(applier);
         if (rc <= 0)
             return rc;
@@ -241,7 +258,7 @@ static enum apply_status status_of(int rc)
 // Same config, same files: nothing to do but to be asked for a confirmation, or to stop asking.
 static bool nothing_changed(const struct applier *applier, const struct apply_request *request)
 {
-    return applier->running && !request->force_routes &&
+    return applier->running && !request->rebuild &&
            applier->running->stored.hash == applier->candidate->stored.hash &&
            snapshot_same_tables(applier->running, applier->candidate);
 }
@@ -266,6 +283,8 @@ static void run(struct applier *applier, const struct apply_request *request, ui
     apply_step(applier, APPLY_STEP_LOADED);
     describe(applier, request);
     outcome->changed = !nothing_changed(applier, request);
+    if (request->rebuild)
+        snapshot_forget_tables(applier->candidate);
     if (request->dry || !outcome->changed) {
         outcome->generation = applier->running ? applier->running->generation : 0;
         apply_finish(applier);

@@ -45,7 +45,7 @@ struct apply_request {
     const char *comment;
     uint32_t confirm_s; // 0: for good
     bool dry;
-    bool force_routes; // build the route table anew: nobody knows what an update that was killed left of it
+    bool rebuild; // every table anew, though the config is the running one: nobody knows what is in the files
 };
 
 enum apply_status { APPLY_OK, APPLY_INVALID, APPLY_REFUSED, APPLY_IO, APPLY_INTERNAL };
@@ -55,6 +55,7 @@ struct apply_outcome { // of one apply; owned by the applier, valid in the callb
     struct sl_error error;      // where status is not OK
     struct sl_diagnostics diag; // errors of an invalid config; warnings of a good one
     bool changed, dry, in_place, waiting;
+    bool goes_on; // a config runs, be it the one from before
     uint64_t id, hash, generation;
     uint32_t workers, confirm_s;
     unsigned built; // bit per enum snapshot_table
@@ -89,6 +90,7 @@ struct applier {
     struct route_live candidate_live; // a route table built for it; empty: shared or changed in place
     struct route_changes changes;     // made in place
     bool torn;                        // the live route table is half changed and could not be put back
+    bool rebuilding;                  // the candidate is the running config: no entry of the history
     uint32_t confirm_s;
     uint64_t deadline_ns;
     struct apply_outcome outcome;
@@ -119,11 +121,16 @@ int apply_history_entry(struct applier *applier, uint64_t id, const struct apply
 int apply_revert_unconfirmed(struct applier *applier, const struct apply_request *who, uint64_t now_ns,
                              apply_done_fn done, void *context);
 
+// The data plane refused what runs, a damaged file say: builds every table anew from the running config and publishes
+// them. The history and a wait for confirmation stay as they are. -ENOENT: nothing runs; -EBUSY.
+int apply_heal(struct applier *applier, const struct apply_request *who, uint64_t now_ns, apply_done_fn done,
+               void *context);
+
 enum take_up {
     TAKE_UP_NOTHING, // no generation, or none that can be told: apply a config
     TAKE_UP_RUNNING, // the running generation goes on; nothing was published
     TAKE_UP_PENDING, // a generation was published when the last sluiced ended; tick until it is live
-    TAKE_UP_REBUILD, // it ended amid an update in place: apply the running config again with force_routes
+    TAKE_UP_REBUILD, // it ended amid an update in place: apply the running config again with `rebuild`
 };
 // At start: finds out what runs. Sentences for the log go to `notes` (may say nothing).
 enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_error *notes);

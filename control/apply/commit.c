@@ -12,6 +12,8 @@ static int store_confirm(struct applier *applier, uint64_t now_ns, struct sl_err
 {
     struct stored back;
 
+    if (applier->rebuilding)
+        return 0; // whatever waits to be confirmed goes on waiting
     if (!applier->confirm_s) {
         stored_remove(applier->state_dir, STORED_CONFIRM);
         applier->confirm_deadline_ns = 0;
@@ -56,13 +58,14 @@ void apply_commit(struct applier *applier, uint64_t now_ns)
     struct sl_error error = {{0}};
 
     outcome->live_ns = hooks->clock_ns ? hooks->clock_ns(hooks->context) : 0;
-    stored->applied_at = time(NULL);
+    if (!applier->rebuilding)
+        stored->applied_at = time(NULL);
     stored->in_place = false;
     int rc = store_confirm(applier, now_ns, &error);
     if (rc == 0)
         rc = stored_write(applier->state_dir, STORED_RUNNING, stored, true, &error);
     apply_step(applier, APPLY_STEP_STORED);
-    if (rc == 0)
+    if (rc == 0 && !applier->rebuilding)
         rc = history_add(applier->state_dir, stored, &error);
     if (rc) // live all the same: the operator must know that a restart would not
         sl_diag_add(&outcome->diag, SL_DIAG_WARNING, applier->state_dir, 0, 0, "",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Confirming and going back in the history. See apply.h.
+// Configs that are kept: confirming, going back in the history, building the running one anew. See apply.h.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,4 +59,18 @@ int apply_revert_unconfirmed(struct applier *applier, const struct apply_request
     if (rc)
         return -ENOENT;
     return apply_stored(applier, &stored, "not confirmed: reverted", who, now_ns, done, context);
+}
+
+int apply_heal(struct applier *applier, const struct apply_request *who, uint64_t now_ns, apply_done_fn done,
+               void *context)
+{
+    struct apply_request request = *who;
+    struct stored stored;
+
+    if (apply_busy(applier))
+        return -EBUSY;
+    if (!applier->running || stored_copy(&stored, &applier->running->stored))
+        return -ENOENT;
+    request.rebuild = true;
+    return apply_stored(applier, &stored, NULL, &request, now_ns, done, context);
 }

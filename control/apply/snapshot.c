@@ -106,6 +106,12 @@ struct snapshot *snapshot_new(struct sl_config *config, const struct snapshot *b
     return snapshot;
 }
 
+void snapshot_forget_tables(struct snapshot *snapshot)
+{
+    for (unsigned i = 0; i < SNAPSHOT_TABLES; i++)
+        memset(&snapshot->table[i].ref, 0, sizeof(snapshot->table[i].ref));
+}
+
 bool snapshot_same_tables(const struct snapshot *a, const struct snapshot *b)
 {
     for (unsigned i = 0; i < SNAPSHOT_TABLES; i++)

@@ -35,6 +35,8 @@ void snapshot_free(struct snapshot *snapshot); // NULL is harmless; files stay
 // Writes the files of the port, NAT and prefilter tables that are not built yet. `built`: bit per enum snapshot_table.
 int snapshot_build(struct snapshot *snapshot, const char *run_dir, struct sl_board *board, unsigned *built,
                    struct sl_error *error);
+// Every table is to be built, also those whose file the snapshot before has.
+void snapshot_forget_tables(struct snapshot *snapshot);
 // True where every table of `a` is made of the same as that of `b`.
 bool snapshot_same_tables(const struct snapshot *a, const struct snapshot *b);
 // Publishes all tables as the next generation.

@@ -2,12 +2,14 @@
 // config.*: the socket's side of applies. An apply answers when it is done; the client may have gone by then, which
 // changes nothing.
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "config/diff.h"
 #include "config/load.h"
+#include "journal.h"
 #include "log.h"
 #include "serve/command.h"
 
@@ -58,6 +60,14 @@ static json_t *json_outcome(const struct apply_outcome *outcome)
     return result;
 }
 
+// "apply" of "config.apply".
+static const char *command_verb(const struct call *call)
+{
+    const char *name = arg_text(call, "command"), *dot = strchr(name, '.');
+
+    return dot ? dot + 1 : name;
+}
+
 // By enum apply_status.
 static const char *const status_code[] = {"", "invalid-config", "refused", "io", "internal"};
 
@@ -65,15 +75,10 @@ static void answer_outcome(void *context, const struct apply_outcome *outcome)
 {
     struct call *call = context;
 
+    journal_apply(command_verb(call), call_user(call), outcome);
     if (outcome->status == APPLY_OK) {
-        log_notice("apply by %s: %s", call_user(call),
-                   outcome->dry        ? "checked only"
-                   : !outcome->changed ? "nothing changed"
-                   : outcome->waiting  ? "published, waits for the data plane"
-                                       : "live");
         call_reply(call, json_outcome(outcome));
     } else {
-        log_warning("apply by %s: %s", call_user(call), outcome->error.text);
         call_error(call, status_code[outcome->status], sl_diag_json(&outcome->diag), "%s",
                    outcome->error.text);
     }
@@ -133,10 +138,13 @@ void config_apply(struct daemon *daemon, struct call *call)
 
 void config_confirm(struct daemon *daemon, struct call *call)
 {
-    if (apply_confirm(&daemon->applier))
+    if (apply_confirm(&daemon->applier)) {
         call_error(call, "not-found", NULL, "nothing waits to be confirmed");
-    else
+    } else {
+        log_notice("confirm by %s: config %016" PRIx64 " stays", call_user(call),
+                   daemon->applier.running->stored.hash);
         call_reply(call, json_pack("{s:o}", "hash", json_hash(daemon->applier.running->stored.hash)));
+    }
 }
 
 // The entry `steps` before the running one; 0: there is none.

@@ -392,6 +392,40 @@ static void a_rollback_applies_what_the_history_holds(void **state)
 
 // ---- restart ----------------------------------------------------------------------------------------------------
 
+static void tables_that_are_refused_while_they_run_are_all_built_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct apply_request who = {.user = "tester"};
+    struct snapshot_ref before[SNAPSHOT_TABLES];
+    char text[4096];
+
+    assert_int_equal(apply_heal(&f->applier, &who, f->now_ns, fixture_done, f), -ENOENT);
+    fixture_dp_start(f, 1);
+    assert_true(fixture_apply_live(f, fixture_config(ONE_ROUTE, text)));
+    assert_int_equal(fixture_apply(f, fixture_config(ONE_ROUTE NAT, text), 60), 0);
+    fixture_dp_take(f);
+    fixture_tick(f);
+    uint64_t deadline_ns = f->applier.confirm_deadline_ns, id = f->applier.running->stored.id;
+    memcpy(before, f->applier.running->table, sizeof(before));
+
+    fixture_dp_start(f, 1); // a new data plane, which looks at the files and does not like one
+    fixture_dp_refuse(f, "nat.2: checksum");
+    assert_int_equal(apply_heal(&f->applier, &who, f->now_ns, fixture_done, f), 0);
+    fixture_dp_take(f);
+    fixture_tick(f);
+    assert_int_equal(f->outcome.status, APPLY_OK);
+    assert_int_equal(f->outcome.built, (1u << SNAPSHOT_TABLES) - 1);
+    for (unsigned i = 0; i < SNAPSHOT_TABLES; i++)
+        assert_int_not_equal(f->applier.running->table[i].ref.serial, before[i].ref.serial);
+    assert_int_equal(fixture_lookup(f, "203.0.113.9"), VIA(SL_NEXTHOP_GATEWAY, 21));
+    // It is the same config for the operator: no entry of the history, and still to be confirmed.
+    assert_int_equal(f->applier.running->stored.id, id);
+    assert_int_equal(f->applier.confirm_deadline_ns, deadline_ns);
+    uint64_t ids[HISTORY_MOST];
+    assert_int_equal(history_list(f->state_dir, ids), 2);
+    assert_int_equal(apply_revert_unconfirmed(&f->applier, &who, f->now_ns, fixture_done, f), 0);
+}
+
 static void a_restart_takes_up_what_runs_and_publishes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -428,14 +462,14 @@ static void the_ecmp_seed_stays_from_table_to_table(void **state)
 {
     struct fixture *f = *state;
     char text[4096];
-    struct apply_request request = {.force_routes = true};
+    struct apply_request request = {.rebuild = true};
 
     assert_true(fixture_apply_live(f, fixture_config(ONE_ROUTE, text)));
     uint64_t seed = route_live_seed(&f->applier.live);
     assert_int_not_equal(seed, 0);
     request.text = fixture_config(OTHER_ROUTE, text);
     fixture_apply_request(f, &request);
-    assert_int_equal(f->outcome.built, 1u << SNAPSHOT_ROUTE);
+    assert_true(f->outcome.built & 1u << SNAPSHOT_ROUTE);
     assert_int_equal(route_live_seed(&f->applier.live), seed);
 }
 
@@ -463,6 +497,7 @@ int main(void)
         T(a_confirmation_of_another_boot_is_over),
         T(the_history_keeps_the_last_fifty_newest_first),
         T(a_rollback_applies_what_the_history_holds),
+        T(tables_that_are_refused_while_they_run_are_all_built_anew),
         T(a_restart_takes_up_what_runs_and_publishes_nothing),
         T(a_published_generation_nobody_knows_is_not_taken_up),
         T(the_ecmp_seed_stays_from_table_to_table),

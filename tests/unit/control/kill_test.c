@@ -82,7 +82,7 @@ static void start_again(struct fixture *fixture)
     } else if (what == TAKE_UP_REBUILD) {
         struct stored running;
         assert_int_equal(stored_read(fixture->state_dir, STORED_RUNNING, &running, NULL), 0);
-        struct apply_request request = {.text = running.text, .force_routes = true};
+        struct apply_request request = {.text = running.text, .rebuild = true};
         fixture_apply_request(fixture, &request);
         fixture_dp_take(fixture);
         fixture_tick(fixture);
