@@ -13,6 +13,7 @@ struct route_layer *route_layer_new(enum route_source source, uint64_t identity)
         layer->refs = 1;
         layer->source = source;
         layer->identity = identity;
+        memset(layer->recent, 0xff, sizeof(layer->recent));
     }
     return layer;
 }
@@ -41,24 +42,74 @@ static int reserve(void **array, size_t count, size_t *room, size_t each)
     return 0;
 }
 
-int route_layer_add(struct route_layer *layer, const struct sl_prefix *prefix, const struct sl_rib_way *way,
-                    bool same_route)
+static int way_append(struct route_layer *layer, const struct sl_rib_way *way)
 {
     if (reserve((void **)&layer->way, layer->way_count, &layer->way_room, sizeof(*layer->way)))
         return -ENOMEM;
-    if (same_route && layer->count > 0 &&
-        sl_prefix_compare(&layer->item[layer->count - 1].prefix, prefix) == 0) {
-        layer->span[layer->span_count - 1].count++;
-    } else {
-        if (reserve((void **)&layer->item, layer->count, &layer->item_room, sizeof(*layer->item)) ||
-            reserve((void **)&layer->span, layer->span_count, &layer->span_room, sizeof(*layer->span)))
-            return -ENOMEM;
-        layer->item[layer->count++] =
-            (struct sl_lpm_item){.prefix = *prefix, .value = (uint32_t)layer->span_count};
-        layer->span[layer->span_count++] =
-            (struct route_span){.first = (uint32_t)layer->way_count, .count = 1};
-    }
     layer->way[layer->way_count++] = *way;
+    return 0;
+}
+
+// A span of one way, behind all others.
+static int span_append(struct route_layer *layer, const struct sl_rib_way *way)
+{
+    if (reserve((void **)&layer->span, layer->span_count, &layer->span_room, sizeof(*layer->span)) ||
+        way_append(layer, way))
+        return -ENOMEM;
+    layer->span[layer->span_count++] =
+        (struct sl_rib_span){.first = (uint32_t)layer->way_count - 1, .count = 1};
+    layer->own_span = true;
+    return 0;
+}
+
+// The span of a route of one way. Files of a million routes name few gateways, mixed line by line.
+static int span_get(struct route_layer *layer, const struct sl_rib_way *way, uint32_t *span)
+{
+    uint32_t *recent =
+        &layer->recent[(way->gateway.w[3] >> 24 ^ way->gateway.w[3] >> 8 ^ way->kind ^ way->port) %
+                       ROUTE_RECENT_WAYS];
+
+    if (*recent != UINT32_MAX && layer->span[*recent].count == 1 &&
+        memcmp(&layer->way[layer->span[*recent].first], way, sizeof(*way)) == 0) {
+        *span = *recent;
+        layer->own_span = false;
+        return 0;
+    }
+    if (span_append(layer, way))
+        return -ENOMEM;
+    *recent = *span = (uint32_t)layer->span_count - 1;
+    return 0;
+}
+
+// One way more for the route added last, whose span is the last one then.
+static int span_extend(struct route_layer *layer, const struct sl_rib_way *way)
+{
+    struct sl_lpm_item *item = &layer->item[layer->count - 1];
+
+    if (!layer->own_span) {
+        struct sl_rib_way first = layer->way[layer->span[item->value].first];
+        if (span_append(layer, &first))
+            return -ENOMEM;
+        item->value = (uint32_t)layer->span_count - 1;
+    }
+    if (way_append(layer, way))
+        return -ENOMEM;
+    layer->span[item->value].count++;
+    return 0;
+}
+
+int route_layer_add(struct route_layer *layer, const struct sl_prefix *prefix, const struct sl_rib_way *way,
+                    bool same_route)
+{
+    uint32_t span;
+
+    if (same_route && layer->count > 0 &&
+        sl_prefix_compare(&layer->item[layer->count - 1].prefix, prefix) == 0)
+        return span_extend(layer, way);
+    if (reserve((void **)&layer->item, layer->count, &layer->item_room, sizeof(*layer->item)) ||
+        span_get(layer, way, &span))
+        return -ENOMEM;
+    layer->item[layer->count++] = (struct sl_lpm_item){.prefix = *prefix, .value = span};
     return 0;
 }
 
@@ -80,7 +131,7 @@ int route_layer_finish(struct route_layer *layer)
 
 const struct sl_rib_way *route_layer_ways(const struct route_layer *layer, size_t at, unsigned *count)
 {
-    const struct route_span *span = &layer->span[layer->item[at].value];
+    const struct sl_rib_span *span = &layer->span[layer->item[at].value];
 
     *count = span->count;
     return &layer->way[span->first];

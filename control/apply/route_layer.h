@@ -14,10 +14,7 @@
 
 enum route_source { ROUTE_SOURCE_OWN, ROUTE_SOURCE_CONFIG, ROUTE_SOURCE_FILE };
 
-struct route_span { // ways of one route
-    uint32_t first;
-    uint32_t count;
-};
+#define ROUTE_RECENT_WAYS 256
 
 struct route_layer {
     unsigned refs;
@@ -25,8 +22,10 @@ struct route_layer {
     uint64_t identity;        // hash of what it was compiled from
     struct sl_lpm_item *item; // sorted by sl_prefix_compare(), no duplicates; value: index into span[]
     size_t count, item_room;
-    struct route_span *span;
+    struct sl_rib_span *span; // routes of one way share that of an equal way seen lately
     size_t span_count, span_room;
+    bool own_span;                      // the route added last does not share its span
+    uint32_t recent[ROUTE_RECENT_WAYS]; // spans of one way, by the way's hash; UINT32_MAX: none
     struct sl_rib_way *way;
     size_t way_count, way_room;
 };

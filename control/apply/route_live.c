@@ -26,25 +26,33 @@ void route_live_fini(struct route_live *live)
     memset(live, 0, sizeof(*live));
 }
 
-// From the last layer to the first, so that the first wins.
+static int rib_fault(int rc, const struct sl_prefix *at, struct sl_error *error)
+{
+    char text[SL_PREFIX_TEXT];
+
+    if (rc != -EINVAL || !at)
+        return sl_error_set(error, rc, "routes: no memory left for them");
+    return sl_error_set(error, rc, "route %s: more than the %u ways that fit", sl_prefix_format(at, text),
+                        SL_RIB_WAYS);
+}
+
+// All layers at once; the first wins.
 static int rib_fill(struct sl_rib *rib, const struct route_plan *plan, struct sl_error *error)
 {
-    for (unsigned i = plan->count; i-- > 0;) {
+    struct sl_rib_source *source = calloc(plan->count + 1, sizeof(*source));
+    const struct sl_prefix *at = NULL;
+
+    for (unsigned i = 0; source && i < plan->count; i++) {
         const struct route_layer *layer = plan->layer[i];
-        for (size_t k = 0; k < layer->count; k++) {
-            unsigned ways;
-            const struct sl_rib_way *way = route_layer_ways(layer, k, &ways);
-            int rc = sl_rib_set(rib, &layer->item[k].prefix, way, ways);
-            if (rc) {
-                char text[SL_PREFIX_TEXT];
-                sl_prefix_format(&layer->item[k].prefix, text);
-                return rc == -EINVAL ? sl_error_set(error, rc, "route %s: %u ways, but at most %d fit", text,
-                                                    ways, SL_RIB_WAYS)
-                                     : sl_error_set(error, rc, "route %s: no memory left for it", text);
-            }
-        }
+        source[i] = (struct sl_rib_source){.item = layer->item,
+                                           .count = layer->count,
+                                           .span = layer->span,
+                                           .span_count = layer->span_count,
+                                           .way = layer->way};
     }
-    return 0;
+    int rc = source ? sl_rib_load(rib, source, plan->count, &at) : -ENOMEM;
+    free(source);
+    return rc ? rib_fault(rc, at, error) : 0;
 }
 
 static uint64_t fresh_seed(void)

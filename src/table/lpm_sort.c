@@ -36,24 +36,42 @@ static void pass(const struct sl_lpm_item *from, struct sl_lpm_item *to, size_t 
         to[place[key_byte(&from[i], key)]++] = from[i];
 }
 
+// The keys in which any two items differ: of IPv4 prefixes alone those are five.
+static unsigned keys_in_use(const struct sl_lpm_item *item, size_t count, uint8_t use[KEYS])
+{
+    struct sl_ip differ = {0};
+    unsigned lengths = 0, families = 0, keys = 0;
+
+    for (size_t i = 1; i < count; i++) {
+        differ.q[0] |= item[i].prefix.ip.q[0] ^ item[0].prefix.ip.q[0];
+        differ.q[1] |= item[i].prefix.ip.q[1] ^ item[0].prefix.ip.q[1];
+        lengths |= item[i].prefix.len ^ item[0].prefix.len;
+        families |= sl_ip_is_v4(&item[i].prefix.ip) ^ sl_ip_is_v4(&item[0].prefix.ip);
+    }
+    for (unsigned key = 0; key < KEYS; key++)
+        if (key == 0 ? lengths : key <= 16 ? differ.b[16 - key] : families)
+            use[keys++] = (uint8_t)key;
+    return keys;
+}
+
 int sl_lpm_sort(struct sl_lpm_item *item, size_t count)
 {
     size_t histogram[KEYS][256] = {0};
+    uint8_t use[KEYS];
 
     if (sorted(item, count)) // often: files usually are
         return 0;
     struct sl_lpm_item *scratch = malloc(count * sizeof(*scratch));
     if (!scratch)
         return -ENOMEM;
+    unsigned keys = keys_in_use(item, count, use);
     for (size_t i = 0; i < count; i++)
-        for (unsigned key = 0; key < KEYS; key++)
-            histogram[key][key_byte(&item[i], key)]++;
+        for (unsigned k = 0; k < keys; k++)
+            histogram[k][key_byte(&item[i], use[k])]++;
 
     struct sl_lpm_item *from = item, *to = scratch;
-    for (unsigned key = 0; key < KEYS; key++) {
-        if (histogram[key][key_byte(&item[0], key)] == count)
-            continue;
-        pass(from, to, count, key, histogram[key]);
+    for (unsigned k = 0; k < keys; k++) {
+        pass(from, to, count, use[k], histogram[k]);
         struct sl_lpm_item *swap = from;
         from = to;
         to = swap;

@@ -284,6 +284,11 @@ int64_t nexthop_get(struct nexthop_set *set, const struct sl_rib_way *way, unsig
     return status != 0 ? status : group_get(set, &group);
 }
 
+void nexthop_hold(struct nexthop_set *set, uint32_t index)
+{
+    set->hop[index].refs++;
+}
+
 static void index_free(struct nexthop_set *set, uint32_t index)
 {
     if (set->hop[index].kind == SL_NEXTHOP_GROUP)

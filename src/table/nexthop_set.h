@@ -44,6 +44,8 @@ void nexthop_set_fini(struct nexthop_set *set);
 
 // Index of the next hop (one way) or group (several) that says this, counted once more. 0 < index, or -errno.
 int64_t nexthop_get(struct nexthop_set *set, const struct sl_rib_way *way, unsigned ways);
+// Counts one more of an index that is counted.
+void nexthop_hold(struct nexthop_set *set, uint32_t index);
 // Gives one count back; the last retires it.
 void nexthop_put(struct nexthop_set *set, uint32_t index);
 void nexthop_reclaim(struct nexthop_set *set, uint64_t tick);

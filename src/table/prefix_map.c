@@ -27,9 +27,8 @@ static uint32_t place(const struct sl_prefix_map *map, const struct sl_ip *ip, u
     return i;
 }
 
-static int grow(struct sl_prefix_map *map)
+static int resize(struct sl_prefix_map *map, uint32_t places)
 {
-    uint32_t places = map->entry ? (map->mask + 1) * 2 : PLACES_FIRST;
     struct sl_prefix_map larger = {.entry = calloc(places, sizeof(*map->entry)), .mask = places - 1};
 
     if (!larger.entry)
@@ -41,6 +40,25 @@ static int grow(struct sl_prefix_map *map)
     map->entry = larger.entry;
     map->mask = larger.mask;
     return 0;
+}
+
+static uint32_t places_for(size_t count, uint32_t places)
+{
+    while (places < 1u << 31 && places / 3 * 2 <= count)
+        places *= 2;
+    return places;
+}
+
+int sl_prefix_map_reserve(struct sl_prefix_map *map, size_t count)
+{
+    uint32_t now = map->entry ? map->mask + 1 : 0, places = places_for(count, now ? now : PLACES_FIRST);
+
+    return places > now ? resize(map, places) : 0;
+}
+
+void sl_prefix_map_prefetch(const struct sl_prefix_map *map, const struct sl_prefix *prefix)
+{
+    __builtin_prefetch(&map->entry[hash(&prefix->ip, prefix->len) & map->mask], 1);
 }
 
 static uint32_t *by_len(struct sl_prefix_map *map, const struct sl_prefix *prefix)
@@ -57,7 +75,8 @@ void sl_prefix_map_fini(struct sl_prefix_map *map)
 int sl_prefix_map_set(struct sl_prefix_map *map, const struct sl_prefix *prefix, uint32_t value,
                       uint32_t *old)
 {
-    if ((!map->entry || map->used >= (map->mask + 1) / 3 * 2) && grow(map) != 0)
+    if ((!map->entry || map->used >= (map->mask + 1) / 3 * 2) &&
+        sl_prefix_map_reserve(map, map->used + 1) != 0)
         return -ENOMEM;
     struct sl_prefix_map_entry *entry = &map->entry[place(map, &prefix->ip, prefix->len)];
     if (old)

@@ -23,6 +23,10 @@ struct sl_prefix_map {
 
 // All zero is an empty map.
 void sl_prefix_map_fini(struct sl_prefix_map *map);
+// Makes room for `count` prefixes at once. 0 or -ENOMEM.
+int sl_prefix_map_reserve(struct sl_prefix_map *map, size_t count);
+// Asks for the place of a prefix that is going to be set; there is room.
+void sl_prefix_map_prefetch(const struct sl_prefix_map *map, const struct sl_prefix *prefix);
 // Adds or replaces; `value` is not 0. 0 or -ENOMEM. *old: the value replaced, 0: it is new; may be NULL.
 int sl_prefix_map_set(struct sl_prefix_map *map, const struct sl_prefix *prefix, uint32_t value,
                       uint32_t *old);

@@ -18,7 +18,7 @@ struct sl_rib {
     struct sl_prefix_map routes; // to next-hop indices
     struct nexthop_set nexthops;
     uint64_t count_v4, count_v6;
-    struct sl_lpm_item *item; // sorted by sl_rib_prepare(), used up by sl_rib_compile()
+    struct sl_lpm_item *item; // sorted by sl_rib_load() or sl_rib_prepare(), used up by sl_rib_compile()
     struct sl_lpm_plan plan;
     struct sl_route_table *table; // attached image
     struct sl_lpm_writer writer;  // of its tries
@@ -65,6 +65,8 @@ static void image_count(struct sl_rib *rib)
 // Before anything of the image changes: from now on its checksum is not looked at.
 static void image_begin(struct sl_rib *rib)
 {
+    free(rib->item); // of before the change
+    rib->item = NULL;
     if (rib->table)
         sl_route_update_begin(rib->table);
 }
@@ -137,6 +139,122 @@ int sl_rib_remove(struct sl_rib *rib, const struct sl_prefix *prefix)
     return status;
 }
 
+// ---- many routes --------------------------------------------------------------------------------------------
+#define SOURCES_MOST   4096
+#define PREFETCH_AHEAD 16
+
+struct load { // where each source has got to
+    const struct sl_rib_source *source;
+    size_t at;
+    uint32_t *index; // by span: its next-hop index, 0: not asked for yet
+};
+
+static const struct sl_prefix *load_head(const struct load *load)
+{
+    return load->at < load->source->count ? &load->source->item[load->at].prefix : NULL;
+}
+
+// The source with the least prefix, the first of those that have it; the others pass over theirs. NULL: the end.
+static struct load *load_next(struct load *load, unsigned sources)
+{
+    struct load *best = NULL;
+
+    for (unsigned i = 0; i < sources; i++) {
+        const struct sl_prefix *head = load_head(&load[i]);
+        int order = head && best ? sl_prefix_compare(head, load_head(best)) : -1;
+        if (head && order < 0)
+            best = &load[i];
+        else if (head && order == 0)
+            load[i].at++;
+    }
+    return best;
+}
+
+// The next-hop index of a span, counted once more.
+static int64_t load_nexthop(struct sl_rib *rib, struct load *load, uint32_t which)
+{
+    const struct sl_rib_span *span = &load->source->span[which];
+
+    if (load->index[which]) {
+        nexthop_hold(&rib->nexthops, load->index[which]);
+        return load->index[which];
+    }
+    if (!ways_valid(&load->source->way[span->first], span->count))
+        return -EINVAL;
+    int64_t index = nexthop_get(&rib->nexthops, &load->source->way[span->first], span->count);
+    if (index > 0)
+        load->index[which] = (uint32_t)index;
+    return index;
+}
+
+// Merges the sources into rib->item. How many, or -errno.
+static int64_t load_merge(struct sl_rib *rib, struct load *load, unsigned sources,
+                          const struct sl_prefix **at)
+{
+    size_t count = 0;
+
+    for (struct load *from; (from = load_next(load, sources)) != NULL; from->at++) {
+        const struct sl_lpm_item *item = &from->source->item[from->at];
+        int64_t index = load_nexthop(rib, from, item->value);
+        *at = &item->prefix;
+        if (index < 0 || item->prefix.len > (sl_ip_is_v4(&item->prefix.ip) ? 32 : 128))
+            return index < 0 ? index : -EINVAL;
+        rib->item[count++] = (struct sl_lpm_item){.prefix = item->prefix, .value = (uint32_t)index};
+    }
+    *at = NULL;
+    return (int64_t)count;
+}
+
+static int load_map(struct sl_rib *rib, size_t count)
+{
+    if (sl_prefix_map_reserve(&rib->routes, count) != 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct sl_lpm_item *item = &rib->item[i];
+        if (i + PREFETCH_AHEAD < count)
+            sl_prefix_map_prefetch(&rib->routes, &rib->item[i + PREFETCH_AHEAD].prefix);
+        if (sl_prefix_map_set(&rib->routes, &item->prefix, item->value, NULL) != 0)
+            return -ENOMEM;
+        ++*family_count(rib, &item->prefix);
+    }
+    return 0;
+}
+
+// Room for what a load needs: one index a span, and an item a route.
+static int load_open(struct sl_rib *rib, const struct sl_rib_source *source, unsigned sources,
+                     struct load *load)
+{
+    size_t total = 0;
+
+    for (unsigned i = 0; i < sources; i++) {
+        load[i].source = &source[i];
+        load[i].index = calloc(source[i].span_count + 1, sizeof(*load[i].index));
+        if (!load[i].index)
+            return -ENOMEM;
+        total += source[i].count;
+    }
+    rib->item = malloc((total + 1) * sizeof(*rib->item));
+    return rib->item ? 0 : -ENOMEM;
+}
+
+int sl_rib_load(struct sl_rib *rib, const struct sl_rib_source *source, unsigned sources,
+                const struct sl_prefix **at)
+{
+    *at = NULL;
+    if (sl_rib_count(rib) > 0 || rib->table || rib->item || sources > SOURCES_MOST)
+        return -EINVAL;
+    struct load *load = calloc(sources + 1, sizeof(*load));
+    int status = load ? load_open(rib, source, sources, load) : -ENOMEM;
+    if (status == 0) {
+        int64_t count = load_merge(rib, load, sources, at);
+        status = count < 0 ? (int)count : load_map(rib, (size_t)count);
+    }
+    for (unsigned i = 0; load && i < sources; i++)
+        free(load[i].index);
+    free(load);
+    return status;
+}
+
 size_t sl_rib_count(const struct sl_rib *rib)
 {
     return rib->routes.used;
@@ -191,20 +309,28 @@ static struct sl_route_table image_shape(const struct sl_rib *rib)
     return shape;
 }
 
-uint64_t sl_rib_prepare(struct sl_rib *rib)
+// All routes into rib->item, sorted.
+static int items_collect(struct sl_rib *rib)
 {
     size_t count = sl_rib_count(rib), cursor = 0, i = 0;
     uint32_t value;
 
-    free(rib->item);
     rib->item = calloc(count ? count : 1, sizeof(*rib->item));
     if (!rib->item)
-        return 0;
+        return -ENOMEM;
     while (i < count && sl_prefix_map_next(&rib->routes, &cursor, &rib->item[i].prefix, &value))
         rib->item[i++].value = value;
-    if (sl_lpm_sort(rib->item, count) != 0)
+    return sl_lpm_sort(rib->item, count);
+}
+
+uint64_t sl_rib_prepare(struct sl_rib *rib)
+{
+    if (!rib->item && items_collect(rib) != 0) {
+        free(rib->item);
+        rib->item = NULL;
         return 0;
-    sl_lpm_plan(rib->item, count, true, &rib->plan);
+    }
+    sl_lpm_plan(rib->item, sl_rib_count(rib), true, &rib->plan);
     struct sl_route_table shape = image_shape(rib);
     return shape.lpm_size > SL_LPM_CHILD * (uint64_t)SL_LPM_BLOCK ? 0 : shape.lpm_offset + shape.lpm_size;
 }

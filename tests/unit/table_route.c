@@ -135,6 +135,110 @@ static void route_image_answers_what_the_rib_says_after_every_change(void **stat
     free(table);
 }
 
+#define LOAD_ROUTES 3000
+#define LOAD_WAYS   60
+
+struct load_source { // random routes of a few ways, sorted
+    struct sl_lpm_item item[LOAD_ROUTES];
+    struct sl_rib_span span[LOAD_WAYS];
+    struct sl_rib_way way[LOAD_WAYS * 4];
+    struct sl_rib_source source;
+};
+
+static void load_source_fill(struct load_source *load, struct random *r)
+{
+    size_t kept = 0;
+    uint32_t ways = 0;
+
+    for (unsigned i = 0; i < LOAD_WAYS; i++) {
+        load->span[i] = (struct sl_rib_span){.first = ways, .count = random_ways(r, &load->way[ways])};
+        ways += load->span[i].count;
+    }
+    for (unsigned i = 0; i < LOAD_ROUTES; i++)
+        load->item[i] = (struct sl_lpm_item){.prefix = random_prefix(r, random_below(r, 2)),
+                                             .value = random_below(r, LOAD_WAYS)};
+    assert_int_equal(sl_lpm_sort(load->item, LOAD_ROUTES), 0);
+    for (unsigned i = 0; i < LOAD_ROUTES; i++)
+        if (i == 0 || sl_prefix_compare(&load->item[i].prefix, &load->item[kept - 1].prefix) != 0)
+            load->item[kept++] = load->item[i];
+    load->source = (struct sl_rib_source){load->item, kept, load->span, LOAD_WAYS, load->way};
+}
+
+static void compare_ribs(const struct sl_rib *a, const struct sl_rib *b)
+{
+    struct sl_rib_way x[SL_RIB_WAYS], y[SL_RIB_WAYS];
+    struct sl_prefix prefix;
+    size_t cursor = 0;
+
+    assert_int_equal(sl_rib_count(a), sl_rib_count(b));
+    for (unsigned n; (n = sl_rib_next(a, &cursor, &prefix, x)) != 0;) {
+        assert_int_equal(sl_rib_find(b, &prefix, y), n);
+        assert_memory_equal(x, y, n * sizeof(*x));
+    }
+}
+
+static void routes_loaded_at_once_are_as_if_set_one_by_one(void **state)
+{
+    struct random r = random_seeded(__func__);
+    static struct load_source load[3];
+    struct sl_rib_source source[3];
+    struct sl_rib *all = sl_rib_new(), *one = sl_rib_new();
+    const struct sl_prefix *at;
+    uint64_t size;
+
+    for (unsigned i = 3; i-- > 0;) { // the first source counts, so it is set last
+        load_source_fill(&load[i], &r);
+        source[i] = load[i].source;
+        for (size_t k = 0; k < source[i].count; k++) {
+            const struct sl_rib_span *span = &source[i].span[source[i].item[k].value];
+            assert_int_equal(
+                sl_rib_set(one, &source[i].item[k].prefix, &source[i].way[span->first], span->count), 0);
+        }
+    }
+    assert_int_equal(sl_rib_load(all, source, 3, &at), 0);
+    compare_ribs(all, one);
+    struct sl_route_table *table = image_make(all, &size);
+    assert_int_equal(sl_lpm_check(image_lpm(table), table->lpm_size, table->nexthop_count - 1), 0);
+    for (unsigned k = 0; k < 20000; k++) {
+        struct sl_ip ip = random_ip(&r, k % 2);
+        compare_address(one, table, &ip, (uint32_t)random_next(&r));
+    }
+    // What was loaded can be changed in place, and counts of next hops were kept: all of them can go.
+    assert_int_equal(sl_rib_attach(all, table, size), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        for (size_t k = 0; k < source[i].count; k++) {
+            int status = sl_rib_remove(all, &source[i].item[k].prefix);
+            assert_true(status == 0 || status == -ENOENT);
+        }
+    }
+    assert_int_equal(sl_rib_count(all), 0);
+    assert_int_equal(sl_lpm_check(image_lpm(table), table->lpm_size, 0), 0);
+    sl_rib_free(all);
+    sl_rib_free(one);
+    free(table);
+}
+
+static void routes_that_cannot_be_loaded_are_named(void **state)
+{
+    static const struct sl_rib_way none = {.kind = SL_NEXTHOP_NONE};
+    struct sl_lpm_item item = {.prefix = prefix_of("192.0.2.0/24")};
+    struct sl_rib_span span = {0, 1};
+    struct sl_rib_source source = {&item, 1, &span, 1, &none};
+    struct sl_rib *rib = sl_rib_new();
+    const struct sl_prefix *at;
+
+    assert_int_equal(sl_rib_load(rib, &source, 1, &at), -EINVAL);
+    assert_ptr_equal(at, &item.prefix);
+    sl_rib_free(rib);
+    rib = sl_rib_new();
+    struct sl_rib_way way = via(1, "192.0.2.1", 1);
+    source.way = &way;
+    assert_int_equal(sl_rib_set(rib, &item.prefix, &way, 1), 0);
+    assert_int_equal(sl_rib_load(rib, &source, 1, &at), -EINVAL); // not empty
+    assert_null(at);
+    sl_rib_free(rib);
+}
+
 static void route_can_be_found_listed_and_removed(void **state)
 {
     struct sl_rib *rib = sl_rib_new();
@@ -312,6 +416,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(route_image_answers_what_the_rib_says_after_every_change),
+        cmocka_unit_test(routes_loaded_at_once_are_as_if_set_one_by_one),
+        cmocka_unit_test(routes_that_cannot_be_loaded_are_named),
         cmocka_unit_test(route_can_be_found_listed_and_removed),
         cmocka_unit_test(route_group_without_one_way_moves_only_its_slots),
         cmocka_unit_test(route_nexthops_are_shared_and_reused_only_after_reclaim),
