@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_eal.h>
+#include "housekeeping/generation.h"
 #include "housekeeping/notify.h"
 #include "housekeeping/turnover.h"
 #include "process/dataplane.h"
+#include "process/journal.h"
 #include "process/log.h"
 
 static int status_of(int rc)
@@ -19,17 +21,29 @@ static int status_of(int rc)
 static int fail(struct log_tail *log, int rc, const char *text)
 {
     log_tail_show(log);
-    fprintf(stderr, "sluice-dp: %s\n", text);
+    journal(JOURNAL_ERROR, "%s", text);
     return status_of(rc);
 }
 
 static void placement_tell(const struct placement *placement)
 {
     if (placement->shared)
-        fprintf(stderr,
-                "sluice-dp: %u workers and housekeeping share cores; give it one core more than workers, or "
-                "use --sleep-idle\n",
+        journal(JOURNAL_WARNING,
+                "%u workers and housekeeping share cores; give it one core more than workers, or "
+                "use --sleep-idle",
                 placement->workers);
+}
+
+static void start_tell(const struct dataplane *dp)
+{
+    char cores[256] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < dp->placement.workers && used < sizeof(cores); i++)
+        used +=
+            (size_t)snprintf(cores + used, sizeof(cores) - used, "%s%u", i ? "," : "", dp->placement.cpu[i]);
+    journal(JOURNAL_NOTICE, "version %s: %u workers on cores %s, housekeeping on %s, %u MB %s huge pages",
+            SLUICE_VERSION, dp->placement.workers, cores, dp->placement.house, dp->options.eal.memory_mb,
+            rte_eal_has_hugepages() ? "in" : "without");
 }
 
 static int environment_make(struct dataplane *dp, struct sl_error *error)
@@ -47,13 +61,17 @@ static int environment_make(struct dataplane *dp, struct sl_error *error)
 static int run(struct dataplane *dp, struct log_tail *log)
 {
     struct sl_error error = {0};
+    start_tell(dp);
+    journal(JOURNAL_INFO, "waiting for sluiced to publish a generation in %s", dp->options.run_dir);
     notify_send("READY=1\nSTATUS=waiting for sluiced to publish a generation");
     struct tables *tables = dataplane_wait(dp, &error);
     if (!tables)
         return error.text[0] ? fail(log, -ETIMEDOUT, error.text) : 0;
     int rc = dataplane_start(dp, tables, &error);
-    if (rc != 0)
+    if (rc != 0) {
+        tables_close(dp->house.generations, tables); // no worker has seen them
         return fail(log, rc, error.text);
+    }
     turnover_apply(&dp->house, tables); // refused: the workers wait for a better one
     house_loop_run(&dp->loop);
     return 0;
@@ -67,7 +85,7 @@ int main(int argc, char **argv)
     options_parse(argc, argv, &dp.options);
     int rc = log_tail_init(&log);
     if (rc != 0) {
-        fprintf(stderr, "sluice-dp: out of memory\n");
+        journal(JOURNAL_ERROR, "out of memory");
         return EXIT_ENVIRONMENT;
     }
     dp.house.log = &log;
@@ -76,6 +94,7 @@ int main(int argc, char **argv)
         return fail(&log, rc, error.text);
     int status = run(&dp, &log);
     notify_send("STOPPING=1");
+    journal(JOURNAL_NOTICE, "ending; flows, neighbors and counters stay in %s", dp.options.run_dir);
     dataplane_stop(&dp);
     rte_eal_cleanup();
     return status;

@@ -99,6 +99,43 @@ static const struct {
      offsetof(struct sl_port_counters, drop_packets)},
 };
 
+static const struct {
+    const char *name, *help;
+    size_t offset;
+} device_metric[] = {
+    {"sluice_port_rx_missed_total", "packets the device had no room for",
+     offsetof(struct sl_port_state, rx_missed)},
+    {"sluice_port_rx_errors_total", "packets that came in broken", offsetof(struct sl_port_state, rx_errors)},
+    {"sluice_port_rx_no_buffer_total", "packets the driver found no buffer for",
+     offsetof(struct sl_port_state, rx_no_buffer)},
+    {"sluice_port_tx_errors_total", "packets the device failed to send",
+     offsetof(struct sl_port_state, tx_errors)},
+};
+
+// One line for each port whose device the data plane runs.
+static void write_devices(const struct daemon *daemon, const struct sl_counter_segment *counters,
+                          struct evbuffer *out)
+{
+    const struct snapshot *running = daemon->applier.running;
+
+    head(out, "sluice_port_link_up", "gauge", "1 where the port's link is up");
+    for (unsigned slot = 0; running && slot < SL_MAX_PORTS; slot++)
+        if (running->slots.name[slot][0] && counters->port[slot].driver[0])
+            evbuffer_add_printf(out, "sluice_port_link_up{port=\"%s\"} %u\n", running->slots.name[slot],
+                                counters->port[slot].link_up);
+    for (size_t i = 0; i < sizeof(device_metric) / sizeof(device_metric[0]); i++) {
+        head(out, device_metric[i].name, "counter", device_metric[i].help);
+        for (unsigned slot = 0; running && slot < SL_MAX_PORTS; slot++) {
+            uint64_t value;
+            if (!running->slots.name[slot][0] || !counters->port[slot].driver[0])
+                continue;
+            memcpy(&value, (const char *)&counters->port[slot] + device_metric[i].offset, sizeof(value));
+            evbuffer_add_printf(out, "%s{port=\"%s\"} %" PRIu64 "\n", device_metric[i].name,
+                                running->slots.name[slot], value);
+        }
+    }
+}
+
 static void write_ports(const struct daemon *daemon, const struct sl_counter_block *sum, struct evbuffer *out)
 {
     const struct snapshot *running = daemon->applier.running;
@@ -156,6 +193,7 @@ void metrics_write(struct daemon *daemon, struct evbuffer *out)
     sl_counters_sum(counters, &sum);
     write_counters(counters, workers, out);
     write_ports(daemon, &sum, out);
+    write_devices(daemon, counters, out);
     write_workers(counters, workers, out);
     write_stages(counters, workers, out);
 }

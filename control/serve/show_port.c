@@ -34,6 +34,20 @@ static void add_counts(json_t *out, const struct sl_port_counters *count)
     json_object_set_new(out, "drop_packets", json_count(count->drop_packets));
 }
 
+// What runs, as the data plane saw it within the last second; null where it has no device for the port.
+static json_t *json_device(const struct sl_port_state *state)
+{
+    if (!state || !state->driver[0])
+        return json_null();
+    return json_pack("{s:s#, s:o, s:b, s:i, s:i, s:i, s:b, s:o, s:o, s:o, s:o}", "driver", state->driver,
+                     (int)strnlen(state->driver, sizeof(state->driver)), "mac", json_mac(state->mac),
+                     "link_up", state->link_up != 0, "speed_mbps", (int)state->speed_mbps, "rx_queues",
+                     (int)state->rx_queues, "tx_queues", (int)state->tx_queues, "xdp_prefilter",
+                     state->xdp_prefilter != 0, "rx_missed", json_count(state->rx_missed), "rx_errors",
+                     json_count(state->rx_errors), "rx_no_buffer", json_count(state->rx_no_buffer),
+                     "tx_errors", json_count(state->tx_errors));
+}
+
 static unsigned mss_v4(const struct sl_config_port *port)
 {
     return port->mss_clamp == SL_CONFIG_MSS_AUTO ? port->mtu - 40u : port->mss_clamp;
@@ -73,8 +87,12 @@ void show_port(struct daemon *daemon, struct call *call)
     for (unsigned i = 0; running && i < running->config->ports_count; i++) {
         const struct sl_config_port *port = &running->config->ports[i];
         int slot = slots_find(&running->slots, port->name);
-        if (slot >= 0 && (only < 0 || slot == only))
-            json_array_append_new(list, json_port(daemon, port, (unsigned)slot, &sum.port[slot]));
+        if (slot < 0 || (only >= 0 && slot != only))
+            continue;
+        json_t *shown = json_port(daemon, port, (unsigned)slot, &sum.port[slot]);
+        bool runs = counters && sl_board_dp_alive(daemon->board, clock_ns());
+        json_object_set_new(shown, "running", json_device(runs ? &counters->port[slot] : NULL));
+        json_array_append_new(list, shown);
     }
     call_reply(call, json_pack("{s:o, s:o}", "clock_ns", json_count(clock_ns()), "ports", list));
 }

@@ -16,6 +16,7 @@ struct house {
     struct generations *generations; // housekeeping/generation.h
     struct sl_board *board;
     struct sl_counter_block *counters; // block SL_MAX_WORKERS
+    struct sl_port_state *port_state;  // [SL_MAX_PORTS], in the counter segment
     struct rte_mempool *pool;
     struct neighbor_table *neighbors; // this thread is its only writer
     struct worker *worker[SL_MAX_WORKERS];

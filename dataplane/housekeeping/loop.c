@@ -96,8 +96,11 @@ static uint32_t pass(struct house_loop *loop)
         generation_announce(house);
         loop->next_links_ns = 0; // new ports announce their addresses at once
     }
-    if (due(loop->now_ns, &loop->next_links_ns, LINKS_EVERY_NS))
+    if (due(loop->now_ns, &loop->next_links_ns, LINKS_EVERY_NS)) {
         links_watch(house);
+        ports_report(house->ports, house->port_state);
+        watch_step(&loop->watch, house, loop->now_ns);
+    }
     return handled;
 }
 

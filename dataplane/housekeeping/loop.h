@@ -5,6 +5,7 @@
 
 #include "housekeeping/commands.h"
 #include "housekeeping/house.h"
+#include "housekeeping/watch.h"
 
 struct house_loop {
     struct house *house;
@@ -13,6 +14,7 @@ struct house_loop {
     uint64_t watchdog_ns; // between messages to the service manager, 0: none
     uint64_t now_ns;      // CLOCK_MONOTONIC
     uint64_t next_beat_ns, next_watchdog_ns, next_links_ns;
+    struct watch watch;
 };
 
 // Runs until a signal asks for the end. Main thread.

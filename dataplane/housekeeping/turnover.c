@@ -2,12 +2,13 @@
 // Taking over a generation with everything that hangs on it. What can fail comes first and is undone where it does:
 // the old generation goes on then. Called by the housekeeping loop, on its thread.
 #include "housekeeping/turnover.h"
-#include <stdio.h>
+#include <inttypes.h>
 #include "housekeeping/generation.h"
 #include "housekeeping/twin.h"
 #include "nat/share.h"
 #include "neighbor/neighbor.h"
 #include "port/ports.h"
+#include "process/journal.h"
 #include "process/log.h"
 
 static bool twin_wanted(const struct tables *tables, uint16_t slot)
@@ -69,7 +70,7 @@ static int everything_prepare(struct house *house, struct tables *tables, int fr
 static void complain(const struct house *house, const struct tables *tables, const char *text)
 {
     log_tail_show(house->log);
-    fprintf(stderr, "sluice-dp: generation %llu: %s\n", (unsigned long long)tables->generation, text);
+    journal(JOURNAL_ERROR, "generation %" PRIu64 ": %s", tables->generation, text);
 }
 
 bool turnover_apply(struct house *house, struct tables *tables)
@@ -78,6 +79,8 @@ bool turnover_apply(struct house *house, struct tables *tables)
     int fresh[SL_MAX_PORTS];
     if (everything_prepare(house, tables, fresh, &error) != 0) {
         complain(house, tables, error.text);
+        journal(JOURNAL_ERROR, "generation %" PRIu64 " is refused; %s", tables->generation,
+                house->tables ? "the one before goes on" : "packets are dropped until a better one comes");
         generation_refuse(house, tables, error.text);
         return false;
     }
@@ -89,12 +92,23 @@ bool turnover_apply(struct house *house, struct tables *tables)
         complain(house, tables, "a worker did not take up the ports in time");
     ports_adjust(house->ports, tables);
     neighbor_tables_taken(house);
+    journal(JOURNAL_INFO, "generation %" PRIu64 " taken over", tables->generation);
     return true;
+}
+
+struct tables *turnover_next(struct house *house)
+{
+    uint64_t before = house->board->refused;
+    struct tables *tables = generation_next(house);
+    if (house->board->refused != before)
+        journal(JOURNAL_ERROR, "generation %" PRIu64 " is refused: %.*s", house->board->refused,
+                (int)sizeof(house->board->refusal), house->board->refusal);
+    return tables;
 }
 
 bool turnover_step(struct house *house)
 {
-    struct tables *tables = generation_next(house);
+    struct tables *tables = turnover_next(house);
     if (tables)
         return turnover_apply(house, tables);
     generation_reap(house);

@@ -8,7 +8,9 @@
 // Looks at the board; takes over what is new, or refuses it with a sentence on the board and on stderr; closes what
 // no worker uses any more. True: a generation was taken over.
 bool turnover_step(struct house *house);
-// Takes over tables from generation_next(). False: refused.
+// generation_next(), and a line in the journal where what is new is refused.
+struct tables *turnover_next(struct house *house);
+// Takes over tables from turnover_next(). False: refused.
 bool turnover_apply(struct house *house, struct tables *tables);
 
 #endif

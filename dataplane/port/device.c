@@ -199,6 +199,23 @@ int device_open(const struct device_context *context, const struct sl_port *port
     return 0;
 }
 
+// The drivers over kernel interfaces say once that the link is up and never look again.
+struct device_link device_link_look(const struct device *device)
+{
+    struct rte_eth_link link = {0};
+    if (driver_wants_interface(device->spec.driver))
+        return (struct device_link){
+            .up = kernel_interface_running(device->spec.interface),
+            .speed_mbps = kernel_interface_speed(device->spec.interface),
+        };
+    if (rte_eth_link_get_nowait(device->id, &link) != 0)
+        return (struct device_link){0};
+    return (struct device_link){
+        .up = link.link_status,
+        .speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed,
+    };
+}
+
 void device_close(struct device *device)
 {
     rte_eth_dev_stop(device->id);

@@ -31,4 +31,11 @@ void device_close(struct device *device);
 // 0, or -errno with a sentence. The device is running.
 int device_mtu_set(struct device *device, uint16_t mtu, struct sl_error *error);
 
+// The state of its link now: of a device over a kernel interface, the interface's.
+struct device_link {
+    bool up;
+    uint32_t speed_mbps; // 0: not known
+};
+struct device_link device_link_look(const struct device *device);
+
 #endif

@@ -91,6 +91,26 @@ uint16_t kernel_interface_queues(const char *interface)
     return (uint16_t)(channels.combined_count ? channels.combined_count : 1);
 }
 
+uint32_t kernel_interface_speed(const char *interface)
+{
+    char path[64];
+    int mbps = 0;
+    snprintf(path, sizeof(path), "/sys/class/net/%s/speed", interface);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%d", &mbps) != 1 || mbps < 0) // -1: it does not know
+        mbps = 0;
+    fclose(file);
+    return (uint32_t)mbps;
+}
+
+bool kernel_interface_running(const char *interface)
+{
+    struct ifreq ifr = {0};
+    return interface_ioctl(interface, SIOCGIFFLAGS, &ifr) == 0 && ifr.ifr_flags & IFF_RUNNING;
+}
+
 int kernel_interface_up(const char *interface, struct sl_error *error)
 {
     struct ifreq ifr = {0};

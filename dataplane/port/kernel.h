@@ -22,4 +22,9 @@ int kernel_xdp_detach_own(const char *interface, struct sl_error *error);
 // bpffs is mounted, so that the XDP program can share its maps with control.
 int kernel_bpffs_check(struct sl_error *error);
 
+// True where the interface is up and has a carrier.
+bool kernel_interface_running(const char *interface);
+// Mbit/s, 0: not known.
+uint32_t kernel_interface_speed(const char *interface);
+
 #endif

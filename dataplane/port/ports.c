@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <rte_ethdev.h>
+#include "process/journal.h"
 
 #define LET_GO_STEP_US  100
 #define LET_GO_LIMIT_US 2000000
@@ -136,6 +136,7 @@ static int map_exchange(struct ports *ports, const struct port_map *from)
 
 static void port_close(struct port_state *state)
 {
+    journal(JOURNAL_NOTICE, "port %s: %s is closed", state->name, state->text);
     device_close(&state->device);
     state->open = false;
 }
@@ -184,7 +185,11 @@ static void port_adopt(struct port_state *state, const struct sl_port *wanted)
     state->open = true;
     state->opened = state->linked = false;
     state->queues = wanted->queues;
+    memcpy(state->name, wanted->name, sizeof(state->name));
     memcpy(state->text, wanted->device, sizeof(state->text));
+    journal(JOURNAL_NOTICE, "port %s: %s is open, driver %s, %u queues%s", state->name, state->text,
+            port_driver_name(state->device.spec.driver), state->device.rx_queues,
+            state->device.xdp_prefilter ? ", XDP filters" : "");
 }
 
 int ports_publish(struct ports *ports, const struct tables *tables)
@@ -217,12 +222,14 @@ uint64_t ports_links_came_up(struct ports *ports)
     uint64_t came_up = 0;
     for (uint16_t slot = 0; slot < SL_MAX_PORTS; slot++) {
         struct port_state *state = &ports->port[slot];
-        struct rte_eth_link link = {0};
-        if (!state->open || rte_eth_link_get_nowait(state->device.id, &link) != 0)
+        if (!state->open)
             continue;
-        if (link.link_status && !state->linked)
+        bool up = device_link_look(&state->device).up;
+        if (up != state->linked)
+            journal(JOURNAL_NOTICE, "port %s: link is %s", state->name, up ? "up" : "down");
+        if (up && !state->linked)
             came_up |= 1ULL << slot;
-        state->linked = link.link_status;
+        state->linked = up;
     }
     return came_up;
 }

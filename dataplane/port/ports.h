@@ -17,6 +17,7 @@ struct port_state {
     bool open;                 // `device` is started and in the workers' map
     bool opened;               // `fresh` is started, to replace `device`
     bool linked;               // the last link state seen
+    char name[SL_PORT_NAME];   // of the config it was opened with
     char text[SL_DEVICE_TEXT]; // device: of the config it was opened with
     uint16_t queues;           // of the config it was opened with
     struct device device, fresh;
@@ -48,5 +49,8 @@ int ports_publish(struct ports *ports, const struct tables *tables);
 void ports_adjust(struct ports *ports, const struct tables *tables);
 // Looks at the link states; a bit for each port whose link came up since the last call.
 uint64_t ports_links_came_up(struct ports *ports);
+
+// Writes what every slot's device is and counts for whoever looks: report[SL_MAX_PORTS]. May call the kernel.
+void ports_report(const struct ports *ports, struct sl_port_state *report);
 
 #endif

@@ -11,6 +11,7 @@
 #include <rte_launch.h>
 #include "housekeeping/generation.h"
 #include "housekeeping/notify.h"
+#include "housekeeping/turnover.h"
 #include "shm/board.h"
 #include "shm/counters.h"
 #include "shm/segment.h"
@@ -62,6 +63,7 @@ int dataplane_attach(struct dataplane *dp, struct sl_error *error)
     if (rc != 0)
         return rc;
     dp->house.counters = &dp->counters->block[SL_MAX_WORKERS];
+    dp->house.port_state = dp->counters->port;
     dp->house.generations = generations_new();
     if (!dp->house.generations)
         return sl_error_set(error, -ENOMEM, "out of memory");
@@ -75,7 +77,7 @@ struct tables *dataplane_wait(struct dataplane *dp, struct sl_error *error)
     uint64_t start_ns = sl_board_now_ns();
     error->text[0] = '\0';
     for (;;) {
-        struct tables *tables = generation_next(&dp->house);
+        struct tables *tables = turnover_next(&dp->house);
         if (tables || house_loop_idle(&dp->loop, WAIT_STEP_MS))
             return tables;
         if (dp->options.wait_s > 0 && dp->loop.now_ns - start_ns > dp->options.wait_s * 1000000000ULL) {

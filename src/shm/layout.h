@@ -13,7 +13,7 @@
 
 #define SL_SHM_MAGIC 0x00656369756c73ULL // "sluice\0\0", little-endian
 #define SL_SHM_MAJOR 1
-#define SL_SHM_MINOR 0
+#define SL_SHM_MINOR 1
 #define SL_CACHE_LINE 64
 
 #define SL_MAX_WORKERS 64
@@ -325,11 +325,27 @@ struct sl_counter_block { /* w: its thread alone, plain stores  r: all */
 };
 static_assert(sizeof(struct sl_counter_block) % SL_CACHE_LINE == 0, "blocks do not share lines");
 
+// A port's device as the data plane runs it, renewed about once a second. All zero: the slot has none.
+struct sl_port_state { /* w: housekeeping  r: control (may see a torn entry; only shows it) */
+    uint8_t mac[6];         // in use
+    uint8_t link_up;        // 0 or 1
+    uint8_t xdp_prefilter;  // 1: the XDP program filters, 0: the worker does
+    uint16_t rx_queues, tx_queues;
+    uint32_t speed_mbps; // 0: not known
+    char driver[16];     // "af_xdp"; ended
+    uint64_t rx_missed;    // the device had no room for them
+    uint64_t rx_errors;    // came in broken
+    uint64_t rx_no_buffer; // the driver found no packet buffer
+    uint64_t tx_errors;
+};
+static_assert(sizeof(struct sl_port_state) == 64, "a line");
+
 struct sl_counter_segment {
     struct sl_segment segment;
     uint64_t start_ns; // CLOCK_MONOTONIC of the counters' zero
     uint64_t pad[7];
     struct sl_counter_block block[SL_MAX_WORKERS + 1];
+    struct sl_port_state port[SL_MAX_PORTS];
 };
 
 // ---- flows --------------------------------------------------------------------------------------------------

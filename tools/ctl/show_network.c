@@ -15,6 +15,37 @@ static const char *twin_text(const json_t *port)
     return get_true(twin, "up") ? "up" : get_true(twin, "exists") ? "down" : "missing";
 }
 
+static const char *link_text(const json_t *running, char text[TABLE_TEXT])
+{
+    uint64_t speed = get_number(running, "speed_mbps");
+
+    if (!json_is_object(running))
+        return "-";
+    if (!get_true(running, "link_up"))
+        return "down";
+    if (speed == 0)
+        return "up";
+    snprintf(text, TABLE_TEXT, speed % 1000 ? "%" PRIu64 " Mbit/s" : "%" PRIu64 " Gbit/s",
+             speed % 1000 ? speed : speed / 1000);
+    return text;
+}
+
+// In use, once it runs: a device may have fewer than the config wishes.
+static uint64_t queues_of(const json_t *port)
+{
+    const json_t *running = json_object_get(port, "running");
+
+    return json_is_object(running) ? get_number(running, "rx_queues") : get_number(port, "queues");
+}
+
+// Packets that the device lost before any of them was counted as received.
+static uint64_t missed_of(const json_t *port)
+{
+    const json_t *running = json_object_get(port, "running");
+
+    return get_number(running, "rx_missed") + get_number(running, "rx_no_buffer");
+}
+
 static void port_rows(struct ctl *ctl, const json_t *result, const json_t *before)
 {
     double interval = show_interval(result, before);
@@ -23,8 +54,8 @@ static void port_rows(struct ctl *ctl, const json_t *result, const json_t *befor
     json_t *port;
     size_t i;
 
-    table_init(&table, "PORT", ">RX", ">TX", ">DROPPED", ">RX NOW", ">", ">TX NOW", ">", ">DROPPED NOW",
-               NULL);
+    table_init(&table, "PORT", ">RX", ">TX", ">DROPPED", ">MISSED", ">RX NOW", ">", ">TX NOW", ">",
+               ">DROPPED NOW", NULL);
     json_array_foreach(json_object_get(result, "ports"), i, port)
     {
         const json_t *old = show_match(before, "ports", "port", port);
@@ -33,6 +64,7 @@ static void port_rows(struct ctl *ctl, const json_t *result, const json_t *befor
         table_add(&table, "%s", text_count(get_number(port, "rx_packets"), text));
         table_add(&table, "%s", text_count(get_number(port, "tx_packets"), text));
         table_add(&table, "%s", text_count(get_number(port, "drop_packets"), text));
+        table_add(&table, "%s", text_count(missed_of(port), text));
         table_add(&table, "%s", text_rate(show_rate(port, old, "rx_packets", interval), text));
         table_add(&table, "%s", text_bits(show_rate(port, old, "rx_bytes", interval), text));
         table_add(&table, "%s", text_rate(show_rate(port, old, "tx_packets", interval), text));
@@ -44,21 +76,23 @@ static void port_rows(struct ctl *ctl, const json_t *result, const json_t *befor
 
 int show_port(struct ctl *ctl, const json_t *result, const json_t *before)
 {
-    char addresses[512];
+    char addresses[512], link[TABLE_TEXT];
     struct table table;
     json_t *port;
     size_t i;
 
-    table_init(&table, "PORT", "DEVICE", "STATE", ">MTU", ">QUEUES", "MAC", "TWIN", "PREFILTER", "ADDRESSES",
-               NULL);
+    table_init(&table, "PORT", "DEVICE", "STATE", "LINK", ">MTU", ">QUEUES", "MAC", "TWIN", "PREFILTER",
+               "ADDRESSES", NULL);
     json_array_foreach(json_object_get(result, "ports"), i, port)
     {
         table_add(&table, "%s", get_text(port, "port"));
         table_add(&table, "%s", get_text(port, "device"));
         table_add(&table, "%s", get_true(port, "enabled") ? "enabled" : "disabled");
+        const json_t *running = json_object_get(port, "running");
+        table_add(&table, "%s", link_text(running, link));
         table_add(&table, "%" PRIu64, get_number(port, "mtu"));
-        table_add(&table, "%" PRIu64, get_number(port, "queues"));
-        table_add(&table, "%s", get_or_dash(port, "mac"));
+        table_add(&table, "%" PRIu64, queues_of(port));
+        table_add(&table, "%s", get_or_dash(json_is_object(running) ? running : port, "mac"));
         table_add(&table, "%s", twin_text(port));
         table_add(&table, "%s", get_text(json_object_get(port, "prefilter"), "where"));
         table_add(&table, "%s", show_join(json_object_get(port, "addresses"), addresses, sizeof(addresses)));
