@@ -79,7 +79,7 @@ def testpmd_packets(child, pause):
 
 def macswap(quick):
     """testpmd's rate on two null ports: (packets a second: median, least, most)."""
-    command = ["dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", "--file-prefix=bench",
+    command = ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", "--file-prefix=bench",
                "--vdev", "net_null0,copy=1", "--vdev", "net_null1,copy=1", "--", "-i", "--forward-mode=macswap",
                "--nb-cores=1", "--total-num-mbufs=8192", "--auto-start"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
