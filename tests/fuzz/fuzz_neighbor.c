@@ -11,16 +11,21 @@
 enum { WAN };
 #define FRAME_MAX 2000
 
+static struct harness *h; // one for all inputs: it is the neighbors' memory that is fuzzed, too
+
+static void stop(void)
+{
+    harness_free(h);
+}
+
 static void frame_memory_free(void *memory, void *opaque)
 {
     (void)opaque;
     free(memory);
 }
 
-static struct harness *gateway(void)
+static void start(void)
 {
-    struct harness *h;
-
     if (harness_start(NULL) != 0)
         abort();
     h = harness_new(1);
@@ -29,7 +34,7 @@ static struct harness *gateway(void)
     harness_address(h, WAN, "2001:db8:100::1/64");
     harness_neighbor(h, WAN, "198.51.100.21");
     harness_ready(h);
-    return h;
+    atexit(stop);
 }
 
 // Mutations of a neighbor-discovery message would all end at its checksum: half of them get it right.
@@ -65,12 +70,11 @@ static struct rte_mbuf *frame_exact(const uint8_t *data, size_t size, struct rte
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct harness *h;
     struct rte_mbuf_ext_shared_info shared;
     struct sl_ip fixed = sl_ip_v4(sl_be32_of(0xc6336415));
 
     if (!h)
-        h = gateway();
+        start();
     if (size == 0 || size > FRAME_MAX)
         return 0;
     unsigned before = rte_mempool_avail_count(harness_pool());

@@ -43,8 +43,7 @@ uint8_t *fuzz_seed(unsigned index, size_t *size)
     static const char *const seeds[] = {
         "{\"command\":\"status\"}",
         "{\"command\":\"config.apply\",\"text\":\"sluice: 1\\nports: []\\n\",\"confirm_s\":60,\"dry\":true}",
-        "{\"command\":\"flow\",\"filter\":{\"inside\":\"10.0.0.0/"
-        "8\",\"protocol\":\"tcp\",\"worker\":0},\"limit\":1e2}",
+        "{\"command\":\"flow\",\"filter\":{\"inside\":\"10.0.0.0/8\",\"worker\":0},\"limit\":1e2}",
         "{\"a\":[[[{\"b\":[null,true,-1.5e-7,\"\\u20ac\\ud83d\\ude00\"]}]]]}",
     };
 

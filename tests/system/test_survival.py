@@ -12,6 +12,7 @@ DOWNLOAD = 1 << 36  # more than the test can fetch: it ends when the test does
 def start_download(lab):
     lab.http_server("server1", size=DOWNLOAD)
     out = lab.directory / "progress"
+    out.unlink(missing_ok=True)
     child = lab.spawn("client1", "curl", "-sS", "--limit-rate", "20M", "-o", out, "-m", 120, "http://198.51.100.21/blob")
     wait_for(lambda: out.exists() and out.stat().st_size > 1 << 20, "the download to start")
     return child, out

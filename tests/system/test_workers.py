@@ -38,6 +38,7 @@ def test_flows_survive_a_restart_with_another_number_of_workers(fresh_lab):
     lab.up()
     lab.http_server("server1", size=1 << 36)
     out = lab.directory / "progress"
+    out.unlink(missing_ok=True)
     download = lab.spawn("client1", "curl", "-sS", "--limit-rate", "20M", "-o", out, "-m", 100, "http://198.51.100.21/blob")
     wait_for(lambda: out.exists() and out.stat().st_size > 1 << 20, "the download to start")
     args = pathlib.Path(lab.paths["STATE"], "dp.args")
