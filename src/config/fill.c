@@ -132,13 +132,13 @@ static void capture_log(cyaml_log_t level, void *context, const char *format, va
         capture->text[--capture->length] = '\0';
 }
 
-int fill_config(const char *text, size_t length, const char *name, struct sl_config **config,
-                struct sl_diagnostics *diag)
+int fill_struct(const struct sl_key *keys, size_t size, const char *text, size_t length, const char *name,
+                void **base, struct sl_diagnostics *diag)
 {
     struct schema schema = {0};
     struct capture capture = {0};
     cyaml_schema_value_t top = {
-        .type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER, .data_size = sizeof(**config)};
+        .type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER, .data_size = (uint32_t)size};
     const cyaml_config_t how = {.log_fn = capture_log,
                                 .log_ctx = &capture,
                                 .log_level = CYAML_LOG_ERROR,
@@ -146,11 +146,10 @@ int fill_config(const char *text, size_t length, const char *name, struct sl_con
                                 .flags = CYAML_CFG_NO_ALIAS};
     int error = -ENOMEM;
 
-    *config = NULL;
-    top.mapping.fields = schema_fields(&schema, sl_config_keys);
+    *base = NULL;
+    top.mapping.fields = schema_fields(&schema, keys);
     if (top.mapping.fields) {
-        cyaml_err_t said =
-            cyaml_load_data((const uint8_t *)text, length, &how, &top, (cyaml_data_t **)config, NULL);
+        cyaml_err_t said = cyaml_load_data((const uint8_t *)text, length, &how, &top, base, NULL);
 
         error = said == CYAML_OK ? 0 : said == CYAML_ERR_OOM ? -ENOMEM : -EINVAL;
         if (error == -EINVAL)

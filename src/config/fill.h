@@ -5,11 +5,11 @@
 
 #include <stddef.h>
 #include "config/diag.h"
-#include "config/model.h"
+#include "config/schema.h"
 
-// The text has passed structure_check(). 0 and *config (for sl_config_free()); -ENOMEM; -EINVAL with libcyaml's
-// sentence in `diag`: the two readers disagree, which is our fault.
-int fill_config(const char *text, size_t length, const char *name, struct sl_config **config,
-                struct sl_diagnostics *diag);
+// The text has passed structure_check() by the same rows. 0 and *base, a struct of `size` bytes for document_free();
+// -ENOMEM; -EINVAL with libcyaml's sentence in `diag`: the two readers disagree, which is our fault.
+int fill_struct(const struct sl_key *keys, size_t size, const char *text, size_t length, const char *name,
+                void **base, struct sl_diagnostics *diag);
 
 #endif

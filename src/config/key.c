@@ -19,6 +19,7 @@ static const char *const kind_says[SL_TEXT_KINDS] = {
     [SL_TEXT_INSIDE] = "an IPv4 address and a port, like 10.0.0.11:80",
     [SL_TEXT_MAC] = "a station's Ethernet address like \"02:00:00:00:00:01\"",
     [SL_TEXT_FILE] = "a file's name",
+    [SL_TEXT_FREE] = "a text",
 };
 
 const char *sl_text_kind_says(enum sl_text_kind kind)

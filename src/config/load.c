@@ -9,39 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "config/check.h"
-#include "config/file.h"
-#include "config/fill.h"
+#include "config/document.h"
 #include "config/schema.h"
-#include "config/structure.h"
 #include "config/where.h"
-
-static void free_fields(const struct sl_key *keys, void *base)
-{
-    for (const struct sl_key *key = keys; key->name; key++) {
-        void *field = sl_key_field(key, base);
-
-        if (key->type == SL_KEY_MAP) {
-            free_fields(key->keys, field);
-        } else if (key->type == SL_KEY_TEXT) {
-            free(*(char **)field);
-        } else if (key->type == SL_KEY_TEXTS) {
-            for (unsigned i = 0; i < sl_key_count(key, base); i++)
-                free((*(char ***)field)[i]);
-            free(*(char ***)field);
-        } else if (key->type == SL_KEY_MAPS) {
-            for (unsigned i = 0; i < sl_key_count(key, base); i++)
-                free_fields(key->keys, *(char **)field + (size_t)i * key->size);
-            free(*(char **)field);
-        }
-    }
-}
 
 void sl_config_free(struct sl_config *config)
 {
-    if (!config)
-        return;
-    free_fields(sl_config_keys, config);
-    free(config);
+    sl_document_free(sl_config_keys, config);
 }
 
 static int resolve_text(char **text, const char *folder)
@@ -84,13 +58,10 @@ static int load_tree(struct sl_tree *tree, const char *text, size_t length, cons
     char absolute[PATH_MAX];
     unsigned errors = diag->errors;
 
-    structure_check(tree, name, diag);
-    if (diag->errors > errors)
-        return -EINVAL;
-    int error = fill_config(text, length, name, config, diag);
+    int error =
+        sl_document_fill(sl_config_keys, sizeof(**config), tree, text, length, name, (void **)config, diag);
     if (error)
         return error;
-    structure_defaults(tree, *config);
     if (!realpath(folder ? folder : ".", absolute))
         return -errno;
     error = resolve_files(sl_config_keys, *config, absolute);
@@ -125,13 +96,11 @@ static int load_file(const char *path, const struct sl_config_known *known, stru
     size_t length;
 
     *config = NULL;
-    int error = strlen(path) < sizeof(folder) ? file_read(path, &text, &length) : -ENAMETOOLONG;
-    if (error) {
-        sl_diag_add(diag, SL_DIAG_ERROR, path, 0, 0, "",
-                    error == -EACCES ? "let the reader read it, or run as root" : "look at the path", "%s",
-                    strerror(-error));
+    if (strlen(path) >= sizeof(folder))
+        return -ENAMETOOLONG;
+    int error = sl_document_read(path, &text, &length, diag);
+    if (error)
         return error;
-    }
     strcpy(folder, path);
     error = load_text(text, length, path, dirname(folder), known, config, diag);
     free(text);

@@ -34,6 +34,7 @@ enum sl_text_kind { // what a text must be; read by text.h and base/ip.h
     SL_TEXT_INSIDE,  // ADDRESS:PORT
     SL_TEXT_MAC,
     SL_TEXT_FILE,
+    SL_TEXT_FREE, // whatever its reader makes of it
     SL_TEXT_KINDS
 };
 

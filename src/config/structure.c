@@ -180,16 +180,19 @@ static void check_value(struct walk *walk, const struct sl_key *key, const struc
         fault_at(walk, node, "write its keys indented on the lines below", "a map of keys belongs here");
 }
 
-void structure_check(const struct sl_tree *tree, const char *name, struct sl_diagnostics *diag)
+void structure_check(const struct sl_key *keys, const struct sl_tree *tree, const char *name,
+                     struct sl_diagnostics *diag)
 {
     struct walk walk = {.name = name, .diag = diag};
+    char mend[96];
 
+    snprintf(mend, sizeof(mend), "start it with '%s: %s'", keys->name, keys->example);
     if (!tree->root)
-        sl_diag_add(diag, SL_DIAG_ERROR, name, 0, 0, "", "start it with 'sluice: 1'", "the config is empty");
+        sl_diag_add(diag, SL_DIAG_ERROR, name, 0, 0, "", mend, "the config is empty");
     else if (tree->root->kind != SL_NODE_MAP)
-        fault_at(&walk, tree->root, "start it with 'sluice: 1'", "a config is a map of keys");
+        fault_at(&walk, tree->root, mend, "a config is a map of keys");
     else
-        check_map(&walk, sl_config_keys, tree->root);
+        check_map(&walk, keys, tree->root);
 }
 
 static void defaults_of(const struct sl_key *keys, const struct sl_node *map, void *base)
@@ -211,7 +214,7 @@ static void defaults_of(const struct sl_key *keys, const struct sl_node *map, vo
     }
 }
 
-void structure_defaults(const struct sl_tree *tree, struct sl_config *config)
+void structure_defaults(const struct sl_key *keys, const struct sl_tree *tree, void *base)
 {
-    defaults_of(sl_config_keys, tree->root, config);
+    defaults_of(keys, tree->root, base);
 }

@@ -230,6 +230,7 @@ int value_check_text(enum sl_text_kind kind, const char *text, struct value_faul
         return check_mac(text, fault);
     case SL_TEXT_FILE:
         return check_file(text, fault);
+    case SL_TEXT_FREE:
     case SL_TEXT_KINDS:
         break;
     }

@@ -7,6 +7,7 @@
 #include "session.h"
 
 static const struct generator_mode *const modes[] = {
+    &mode_run,
     &mode_reflect,
 };
 
