@@ -27,9 +27,10 @@ struct result {
     double seconds;   // of sending
     uint64_t foreign; // frames that were not ours
     uint64_t answered;
-    uint64_t cycles_per_s; // of the TSC
-    double ns_per_unit;    // of the latency
-    uint64_t passes;       // turns of the senders' loops
+    double longest_silence_ns; // between two arrivals at one worker
+    uint64_t cycles_per_s;     // of the TSC
+    double ns_per_unit;        // of the latency
+    uint64_t passes;           // turns of the senders' loops
     uint32_t workers;
     struct stream_result total; // of the streams that are to arrive
     struct stream_result bad;   // of those that are to be dropped: what arrived has leaked

@@ -64,6 +64,7 @@ static inline void frame_take(struct receiver *receiver, const struct rte_mbuf *
 
 void receiver_take(struct receiver *receiver, struct rte_mbuf *const *frame, uint32_t count, uint64_t tsc)
 {
+    uint64_t foreign = receiver->foreign;
     for (uint32_t i = 0; i < count && i < AHEAD; i++)
         rte_prefetch0(signature_at(frame[i]));
     for (uint32_t i = 0; i < count; i++) {
@@ -72,6 +73,11 @@ void receiver_take(struct receiver *receiver, struct rte_mbuf *const *frame, uin
             rte_prefetch0(signature_at(frame[i + AHEAD]));
         }
         frame_take(receiver, frame[i], tsc);
+    }
+    if (likely(receiver->foreign - foreign < count)) {
+        if (receiver->last_tsc && tsc - receiver->last_tsc > receiver->silence)
+            receiver->silence = tsc - receiver->last_tsc;
+        receiver->last_tsc = tsc;
     }
 }
 

@@ -25,6 +25,8 @@ struct receiver {
     uint64_t frames, bytes; // all that came
     uint64_t foreign;       // not ours
     uint64_t answered;      // questions for our addresses
+    uint64_t last_tsc;      // the last burst that held frames of ours, 0: none yet
+    uint64_t silence;       // longest time between two of them, in ticks
 };
 
 // Takes `count` frames that came at `tsc` into account. They stay the caller's. A corrupt packet counts for the stream

@@ -229,6 +229,9 @@ static void workers_add(const struct trial *trial, struct result *result)
         result->foreign += worker->receiver.foreign;
         result->answered += worker->receiver.answered;
         result->passes += worker->passes;
+        double silence = (double)worker->receiver.silence * 1e9 / (double)result->cycles_per_s;
+        result->longest_silence_ns =
+            silence > result->longest_silence_ns ? silence : result->longest_silence_ns;
         result->seconds = worker->streams && seconds > result->seconds ? seconds : result->seconds;
     }
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the benchmark of RFC 2544 measures for one frame size, and its reports. Main thread.
+#ifndef PKTGEN_RFC2544_H
+#define PKTGEN_RFC2544_H
+
+#include <jansson.h>
+#include "options.h"
+#include "result.h"
+#include "search.h"
+
+#define RFC2544_SIZES  16
+#define RFC2544_GOALS  2
+#define RFC2544_CURVE  10
+#define RFC2544_SLICES 100
+
+enum rfc2544_test {
+    RFC2544_THROUGHPUT = 1,   // section 26.1
+    RFC2544_LATENCY = 2,      // section 26.2
+    RFC2544_LOSS = 4,         // section 26.3
+    RFC2544_BACK_TO_BACK = 8, // section 26.4
+    RFC2544_RECOVERY = 16,    // section 26.5
+    RFC2544_RESET = 32,       // section 26.6
+};
+
+struct rfc2544_latency {
+    double pps;
+    double p50, p90, p99, p999, max; // ns
+};
+
+struct rfc2544_point {
+    double pps, loss;
+};
+
+struct rfc2544_row {    // loads and rates in packets a second
+    char name[24];      // "64", "imix"
+    double mean_size;   // bytes, FCS included
+    double offered_max; // what the generator can send
+    struct search_result throughput[RFC2544_GOALS];
+    struct rfc2544_latency latency[2]; // at the loss-free rate, and at half of it
+    struct rfc2544_point curve[RFC2544_CURVE];
+    uint32_t curve_points;
+    uint64_t burst_frames; // longest burst at full rate without loss
+    bool burst_is_limit;   // longer was not tried
+    double recovery_ms;    // from the end of an overload until nothing is lost any more; below 0: not in time
+    double reset_ms;       // longest silence while the device was reset
+};
+
+struct rfc2544_report {
+    uint32_t tests;
+    double goal[RFC2544_GOALS]; // loss, 0 to 1
+    double seconds;             // of a trial
+    struct rfc2544_row row[RFC2544_SIZES];
+    uint32_t rows;
+    bool ended; // by the operator: the last row may be incomplete
+};
+
+void rfc2544_text(FILE *out, const struct rfc2544_report *report);
+json_t *rfc2544_json(const struct rfc2544_report *report);
+int rfc2544_csv(const char *path, const struct rfc2544_report *report, struct sl_error *error);
+int rfc2544_html(const char *path, const struct rfc2544_report *report, struct sl_error *error);
+
+// The tests for one size, each a few trials; `measure` as in search.h, its context a struct rfc2544_bench.
+struct rfc2544_bench {
+    struct session *session;
+    struct trial *trial;
+    struct plan *plan;
+    const struct options *options;
+    struct result *result; // of the last trial
+    struct screen *screen;
+    char progress[96];
+    uint32_t tests;
+    uint64_t final_us, quick_us;
+    double width;
+    uint32_t confirm;
+    const double *goal;
+    const char *reset_command;
+};
+// 0, -EINTR where the operator ended it, or another -errno. What was measured so far is in `row`.
+int rfc2544_measure(struct rfc2544_bench *bench, struct rfc2544_row *row);
+
+#endif

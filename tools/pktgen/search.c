@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The search. Called by rfc2544.c, on the main thread, and by a test with a simulated device.
+//
+//   load   min ---- lower ------------ upper ---- max        lower: held in trials of full length
+//                     |<- width ->|                          upper: failed in them
+#include "search.h"
+#include <errno.h>
+#include <math.h>
+
+#define OFFERED_LEAST 0.98 // less than this of the load was sent: the load was not tested
+#define COARSE        8    // times the width: where short trials stop
+
+struct search {
+    const struct search_wish *wish;
+    search_measure *measure;
+    void *context;
+    struct search_result *result;
+    double low, high; // bounds of the phase, low <= high
+};
+
+// One trial; 1 where the load held, 0 where not, -errno.
+static int trial(struct search *s, double load, uint64_t duration_us, double *loss)
+{
+    struct search_measured measured = {0};
+    if (s->result->trials == s->wish->trials_max)
+        return -E2BIG;
+    s->result->trials++;
+    int rc = s->measure(s->context, load, duration_us, &measured);
+    if (rc != 0)
+        return rc;
+    *loss = measured.loss;
+    return measured.loss <= s->wish->goal && measured.offered >= load * OFFERED_LEAST;
+}
+
+// Trials of full length until one verdict has its majority.
+static int verdict(struct search *s, double load, double *loss)
+{
+    uint32_t held = 0, failed = 0;
+    *loss = 0;
+    while (held < s->wish->confirm && failed < s->wish->confirm) {
+        double one = 0;
+        int rc = trial(s, load, s->wish->final_us, &one);
+        if (rc < 0)
+            return rc;
+        if (rc) {
+            held++;
+            *loss = fmax(*loss, one);
+        } else {
+            failed++;
+        }
+    }
+    return held == s->wish->confirm;
+}
+
+static bool narrow(const struct search *s, double times)
+{
+    return s->high - s->low <= s->wish->width * times * s->high;
+}
+
+// Short trials; what they say is only where to look.
+static int narrow_quickly(struct search *s)
+{
+    double loss, hint = s->wish->hint;
+    for (bool first = true; !narrow(s, COARSE); first = false) {
+        bool usable = first && hint > s->low && hint < s->high;
+        double load = usable ? hint * (1 - s->wish->width) : (s->low + s->high) / 2;
+        int rc = trial(s, load, s->wish->quick_us, &loss);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            s->low = load;
+        else
+            s->high = load;
+    }
+    return 0;
+}
+
+static int decide_lower(struct search *s, double load)
+{
+    double loss;
+    int rc = verdict(s, load, &loss);
+    if (rc < 0)
+        return rc;
+    if (rc) {
+        s->result->found = true;
+        s->result->lower = s->low = load;
+        s->result->loss = loss;
+        return 1;
+    }
+    s->result->bounded = true;
+    s->result->upper = s->high = load;
+    return 0;
+}
+
+// From where the short trials pointed: down in growing steps while full trials fail, up while they hold.
+static int bracket(struct search *s)
+{
+    double guess = s->low > s->wish->min ? s->low : (s->low + s->high) / 2, step = s->wish->width;
+    double top = s->high;
+    int rc = decide_lower(s, guess);
+    for (; rc == 0 && guess > s->wish->min; step *= 2) {
+        guess = fmax(guess * (1 - step), s->wish->min);
+        rc = decide_lower(s, guess);
+    }
+    if (rc <= 0)
+        return rc;
+    for (; rc == 1 && !s->result->bounded && s->low < s->wish->max; step *= 2) {
+        double next = fmin(fmax(top, s->low * (1 + step)), s->wish->max);
+        rc = decide_lower(s, next);
+        top = next * (1 + step);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int search_run(const struct search_wish *wish, search_measure *measure, void *context,
+               struct search_result *result)
+{
+    struct search s = {wish, measure, context, result, wish->min, wish->max};
+    *result = (struct search_result){0};
+    int rc = decide_lower(&s, wish->max); // most devices in a lab carry everything
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    *result = (struct search_result){.trials = result->trials, .bounded = true, .upper = wish->max};
+    rc = narrow_quickly(&s);
+    if (rc == 0) {
+        result->bounded = false; // the upper bound is tested again at full length, close to the answer
+        rc = bracket(&s);
+    }
+    while (rc >= 0 && result->found && result->bounded &&
+           result->upper - result->lower > wish->width * result->upper) {
+        s.low = result->lower;
+        s.high = result->upper;
+        rc = decide_lower(&s, (s.low + s.high) / 2);
+    }
+    return rc < 0 ? rc : 0;
+}
