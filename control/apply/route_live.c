@@ -16,6 +16,20 @@ uint64_t route_live_seed(const struct route_live *live)
     return live->map.base ? table_of(live)->hash_seed : 0;
 }
 
+void route_live_take_up(const char *run_dir, const struct sl_table_ref *ref, struct route_live *live)
+{
+    char name[SL_SEGMENT_NAME];
+
+    route_live_fini(live);
+    sl_segment_name(SL_SEG_ROUTE, ref->serial, name);
+    if (sl_segment_open(run_dir, name, SL_SEG_ROUTE, false, &live->map, NULL))
+        return;
+    if (live->map.size < sizeof(struct sl_route_table))
+        sl_segment_close(&live->map);
+    else
+        live->ref = *ref;
+}
+
 void route_live_fini(struct route_live *live)
 {
     if (live->rib) {

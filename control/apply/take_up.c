@@ -117,6 +117,7 @@ static enum take_up take_up_running(struct applier *applier, const struct stored
     applier->running = snapshot_adopt(applier, running, manifest, notes);
     if (!applier->running)
         return TAKE_UP_NOTHING;
+    route_live_take_up(applier->run_dir, &applier->running->table[SNAPSHOT_ROUTE].ref, &applier->live);
     if (torn) // the mark stays until the table is built anew: we may be killed again before
         return TAKE_UP_REBUILD;
     stored_remove(applier->state_dir, STORED_PENDING);
@@ -138,6 +139,7 @@ static enum take_up take_up_pending(struct applier *applier, const struct stored
         sl_generation_read(applier->run_dir, manifest->number - 1, &before, NULL) == 0 &&
         before.config_hash == running->hash)
         applier->running = snapshot_adopt(applier, running, &before, NULL);
+    route_live_take_up(applier->run_dir, &applier->candidate->table[SNAPSHOT_ROUTE].ref, &applier->live);
     applier->confirm_s = pending->confirm_s;
     applier->phase = APPLY_AWAITING;
     applier->deadline_ns = now_ns + APPLY_LIVE_DEADLINE_NS;

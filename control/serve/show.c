@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the show_*.c share. See command.h.
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "config/text.h"
@@ -47,16 +45,11 @@ json_t *json_count(uint64_t number)
     return json_integer((json_int_t)number);
 }
 
-// A process that was killed does not say so: its heartbeat is taken for good for a while, but beats at least every
-// SL_HEARTBEAT_EVERY_MS, so that one that missed some and has no process is gone.
 const char *data_plane_state(const struct sl_board *board, uint64_t now_ns)
 {
-    uint64_t beat = board->dp_heartbeat_ns, age_ms = now_ns > beat ? (now_ns - beat) / 1000000 : 0;
-    bool exists = board->dp_pid && (kill((pid_t)board->dp_pid, 0) == 0 || errno == EPERM);
-
-    if (board->dp_pid == 0 || beat == 0 || (!exists && age_ms > 3 * SL_HEARTBEAT_EVERY_MS))
-        return "stopped";
-    return sl_board_dp_alive(board, now_ns) ? "running" : "silent";
+    return sl_board_dp_gone(board, now_ns)    ? "stopped"
+           : sl_board_dp_alive(board, now_ns) ? "running"
+                                              : "silent";
 }
 
 static bool config_filters(const struct sl_config *config, const struct sl_config_port *port)

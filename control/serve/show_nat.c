@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // nat: rules as configured, use counted from the flows.
+#include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include "config/text.h"
 #include "serve/command.h"
 #include "serve/flows.h"
+#include "table/prefix_map.h"
 
 struct nat_view {
     struct sl_segment_map map;
@@ -94,50 +97,119 @@ static json_t *json_sources(const struct sl_config_nat *nat)
     return list;
 }
 
-static uint64_t count_flows(const struct nat_view *view, const struct sl_flow_match *match, uint16_t first,
-                            uint16_t last)
-{
-    uint64_t count = 0;
+// ---- flows by rule: one pass over all flows, whatever the number of rules ----------------------------------------
 
-    for (uint32_t i = 0; i < view->flows.count; i++) {
-        struct sl_flow_view flow;
-        uint32_t cursor = 0;
-        while (sl_flow_next(&view->flows.segment[i], match, &cursor, &flow))
-            count += flow.outside_port >= first && flow.outside_port <= last;
-    }
-    return count;
+struct forward_range { // outside ports of one forward
+    uint8_t proto;
+    uint32_t address; // host byte order
+    uint16_t first, last;
+    unsigned rule;
+};
+
+struct rule_flows {
+    struct sl_prefix_map inside; // of statics: to the rule's number plus 1
+    struct forward_range *range; // sorted
+    unsigned range_count;
+    uint64_t *statics, *forwards; // flows by rule
+};
+
+static int range_compare(const void *left, const void *right)
+{
+    const struct forward_range *a = left, *b = right;
+
+    if (a->proto != b->proto)
+        return a->proto < b->proto ? -1 : 1;
+    if (a->address != b->address)
+        return a->address < b->address ? -1 : 1;
+    return a->last < b->first ? -1 : a->first > b->last;
 }
 
-static json_t *json_statics(const struct nat_view *view, const struct sl_config_nat *nat)
+static void rule_flows_fini(struct rule_flows *rules)
+{
+    sl_prefix_map_fini(&rules->inside);
+    free(rules->range);
+    free(rules->statics);
+    free(rules->forwards);
+}
+
+static int rule_flows_init(struct rule_flows *rules, const struct sl_config_nat *nat)
+{
+    struct sl_prefix inside;
+
+    *rules = (struct rule_flows){.statics = calloc(nat->statics_count + 1, sizeof(uint64_t)),
+                                 .forwards = calloc(nat->forwards_count + 1, sizeof(uint64_t)),
+                                 .range = calloc(nat->forwards_count + 1, sizeof(struct forward_range)),
+                                 .range_count = nat->forwards_count};
+    if (!rules->statics || !rules->forwards || !rules->range)
+        return -ENOMEM;
+    for (unsigned i = 0; i < nat->statics_count; i++)
+        if (sl_prefix_parse(nat->statics[i].inside, &inside) == 0 &&
+            sl_prefix_map_set(&rules->inside, &inside, i + 1, NULL))
+            return -ENOMEM;
+    for (unsigned i = 0; i < nat->forwards_count; i++) {
+        const struct sl_config_forward *forward = &nat->forwards[i];
+        struct sl_endpoint outside = {0};
+        sl_endpoint_parse(forward->outside, &outside); // checked when it was loaded
+        rules->range[i] = (struct forward_range){(uint8_t)forward->protocol, ntohl(outside.address),
+                                                 outside.first, outside.last, i};
+    }
+    qsort(rules->range, rules->range_count, sizeof(*rules->range), range_compare);
+    return 0;
+}
+
+static void rule_flows_add(struct rule_flows *rules, const struct sl_flow_view *flow)
+{
+    struct forward_range key = {flow->proto, ntohl(flow->outside.w[3]), flow->outside_port,
+                                flow->outside_port, 0};
+
+    if (flow->kind == SL_FLOW_NAT_STATIC) {
+        uint32_t rule = sl_prefix_map_cover(&rules->inside, &flow->inside, 33, NULL);
+        if (rule)
+            rules->statics[rule - 1]++;
+    } else if (flow->kind == SL_FLOW_NAT_FORWARD) {
+        const struct forward_range *found =
+            bsearch(&key, rules->range, rules->range_count, sizeof(key), range_compare);
+        if (found)
+            rules->forwards[found->rule]++;
+    }
+}
+
+static int rule_flows_count(struct rule_flows *rules, const struct nat_view *view,
+                            const struct sl_config_nat *nat)
+{
+    struct sl_flow_view flow;
+
+    if (rule_flows_init(rules, nat))
+        return -ENOMEM;
+    if (nat->statics_count + nat->forwards_count == 0)
+        return 0;
+    for (uint32_t i = 0; i < view->flows.count; i++)
+        for (uint32_t cursor = 0; sl_flow_next(&view->flows.segment[i], NULL, &cursor, &flow);)
+            rule_flows_add(rules, &flow);
+    return 0;
+}
+
+static json_t *json_statics(const struct rule_flows *rules, const struct sl_config_nat *nat)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < nat->statics_count; i++) {
-        struct sl_flow_match match = {.kind = SL_FLOW_NAT_STATIC};
-        sl_prefix_parse(nat->statics[i].inside, &match.inside);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "inside", nat->statics[i].inside, "outside",
-                                              nat->statics[i].outside, "flows",
-                                              json_count(count_flows(view, &match, 0, UINT16_MAX))));
-    }
+    for (unsigned i = 0; i < nat->statics_count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:o}", "inside", nat->statics[i].inside, "outside",
+                                        nat->statics[i].outside, "flows", json_count(rules->statics[i])));
     return list;
 }
 
-static json_t *json_forwards(const struct nat_view *view, const struct sl_config_nat *nat)
+static json_t *json_forwards(const struct rule_flows *rules, const struct sl_config_nat *nat)
 {
     json_t *list = json_array();
 
     for (unsigned i = 0; i < nat->forwards_count; i++) {
         const struct sl_config_forward *forward = &nat->forwards[i];
-        struct sl_flow_match match = {.kind = SL_FLOW_NAT_FORWARD, .proto = (uint8_t)forward->protocol};
-        struct sl_endpoint outside = {0};
-        sl_endpoint_parse(forward->outside, &outside);
-        match.outside = (struct sl_prefix){.ip = sl_ip_v4(outside.address), .len = 32};
-        json_t *one =
-            json_pack("{s:s, s:s, s:s, s:o}", "protocol", forward->protocol == IPPROTO_UDP ? "udp" : "tcp",
-                      "outside", forward->outside, "inside", forward->inside, "flows",
-                      json_count(count_flows(view, &match, outside.first, outside.last)));
-        json_object_set_new(one, "name", forward->name ? json_string(forward->name) : json_null());
-        json_array_append_new(list, one);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:s?}", "protocol",
+                                              forward->protocol == IPPROTO_UDP ? "udp" : "tcp", "outside",
+                                              forward->outside, "inside", forward->inside, "flows",
+                                              json_count(rules->forwards[i]), "name", forward->name));
     }
     return list;
 }
@@ -158,8 +230,13 @@ void show_nat(struct daemon *daemon, struct call *call)
         return;
     }
     const struct sl_config_nat *nat = &daemon->applier.running->config->nat;
-    call_reply(call, json_pack("{s:o, s:o, s:o, s:o, s:o}", "pools", json_pools(&view, nat), "source",
-                               json_sources(nat), "static", json_statics(&view, nat), "forwards",
-                               json_forwards(&view, nat), "timeouts_s", json_timeouts(&nat->timeouts)));
+    struct rule_flows rules;
+    if (rule_flows_count(&rules, &view, nat))
+        call_error(call, "internal", NULL, "out of memory");
+    else
+        call_reply(call, json_pack("{s:o, s:o, s:o, s:o, s:o}", "pools", json_pools(&view, nat), "source",
+                                   json_sources(nat), "static", json_statics(&rules, nat), "forwards",
+                                   json_forwards(&rules, nat), "timeouts_s", json_timeouts(&nat->timeouts)));
+    rule_flows_fini(&rules);
     nat_close(&view);
 }

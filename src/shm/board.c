@@ -7,11 +7,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BOARD_OPEN_TRIES 8
+#define GONE_AFTER_NS    (3 * SL_HEARTBEAT_EVERY_MS * 1000000ull)
+#define START_SLACK_NS   1000000000ull // between the clocks read one after another, and a process's ticks
 
 static uint64_t board_load(const uint64_t *word)
 {
@@ -162,9 +166,50 @@ static bool beat_is_fresh(uint64_t beat_ns, uint64_t now_ns)
     return beat_ns != 0 && (int64_t)(now_ns - beat_ns) < (int64_t)SL_HEARTBEAT_STALE_NS;
 }
 
+// When a process started, CLOCK_BOOTTIME in ns; 0: it is no more, or a zombie; UINT64_MAX: cannot be told.
+static uint64_t process_start_ns(uint32_t pid)
+{
+    char path[32], line[1024], state = 'Z';
+    unsigned long long ticks = 0;
+
+    snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return kill((pid_t)pid, 0) == 0 || errno == EPERM ? UINT64_MAX : 0;
+    size_t got = fread(line, 1, sizeof(line) - 1, file);
+    fclose(file);
+    line[got] = '\0';
+    char *behind =
+        strrchr(line, ')'); // the name before it may hold anything; proc(5): state is field 3, start 22
+    if (!behind ||
+        sscanf(behind + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &state, &ticks) != 2)
+        return got ? UINT64_MAX : 0;
+    return state == 'Z' || state == 'X' ? 0 : ticks * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK)) + 1;
+}
+
+bool sl_board_dp_gone(const struct sl_board *board, uint64_t now_ns)
+{
+    uint64_t beat_ns = board_load(&board->dp_heartbeat_ns), start_ns = board_load(&board->dp_start_ns);
+    uint32_t pid = __atomic_load_n(&board->dp_pid, __ATOMIC_RELAXED);
+    struct timespec boot;
+
+    if (beat_ns == 0 || pid == 0)
+        return true;
+    if ((int64_t)(now_ns - beat_ns) <= (int64_t)GONE_AFTER_NS)
+        return false;
+    uint64_t process_ns = process_start_ns(pid);
+    if (process_ns == 0 || process_ns == UINT64_MAX)
+        return process_ns == 0;
+    // The board's clock stands still while the machine sleeps, a process's start is told by one that does not.
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    uint64_t slept_ns = (uint64_t)boot.tv_sec * 1000000000u + (uint64_t)boot.tv_nsec - sl_board_now_ns();
+    return process_ns > start_ns + slept_ns + START_SLACK_NS;
+}
+
 bool sl_board_dp_alive(const struct sl_board *board, uint64_t now_ns)
 {
-    return beat_is_fresh(board_load(&board->dp_heartbeat_ns), now_ns);
+    return beat_is_fresh(board_load(&board->dp_heartbeat_ns), now_ns) && !sl_board_dp_gone(board, now_ns);
 }
 
 bool sl_board_control_alive(const struct sl_board *board, uint64_t now_ns)

@@ -34,6 +34,10 @@ void sl_board_dp_refuse(struct sl_board *board, uint64_t generation, const char 
 // Control.
 void sl_board_control_beat(struct sl_board *board, uint32_t pid, uint64_t now_ns);
 
+// A process that was killed does not say so, and its last heartbeat looks good for a while. It beats every
+// SL_HEARTBEAT_EVERY_MS: one that missed three and has no process, or whose pid is another's now, is gone.
+bool sl_board_dp_gone(const struct sl_board *board, uint64_t now_ns);
+// Its heartbeat is fresh and it is not gone.
 bool sl_board_dp_alive(const struct sl_board *board, uint64_t now_ns);
 bool sl_board_control_alive(const struct sl_board *board, uint64_t now_ns);
 

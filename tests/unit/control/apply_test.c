@@ -471,6 +471,10 @@ static void the_ecmp_seed_stays_from_table_to_table(void **state)
     fixture_apply_request(f, &request);
     assert_true(f->outcome.built & 1u << SNAPSHOT_ROUTE);
     assert_int_equal(route_live_seed(&f->applier.live), seed);
+    assert_int_equal(fixture_restart(f), TAKE_UP_RUNNING); // nor does it change with the process
+    assert_true(fixture_apply_live(f, fixture_config(ONE_ROUTE, text)));
+    assert_true(f->outcome.built & 1u << SNAPSHOT_ROUTE);
+    assert_int_equal(route_live_seed(&f->applier.live), seed);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

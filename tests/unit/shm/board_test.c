@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,14 +88,60 @@ static void a_reader_sees_what_the_writers_say(void **state)
 
 static void a_heartbeat_goes_stale_and_a_newer_one_than_now_is_fresh(void **state)
 {
-    sl_board_dp_start(fixture.board, 1, 1, 1, 10 * SECOND);
-    assert_true(sl_board_dp_alive(fixture.board, 9 * SECOND));
-    assert_true(sl_board_dp_alive(fixture.board, 14 * SECOND));
-    assert_false(sl_board_dp_alive(fixture.board, 15 * SECOND));
-    sl_board_dp_beat(fixture.board, 15 * SECOND);
-    assert_true(sl_board_dp_alive(fixture.board, 16 * SECOND));
+    uint64_t start = sl_board_now_ns();
+
+    sl_board_dp_start(fixture.board, (uint32_t)getpid(), 1, 1, start);
+    assert_true(sl_board_dp_alive(fixture.board, start - SECOND));
+    assert_true(sl_board_dp_alive(fixture.board, start + 4 * SECOND));
+    assert_false(sl_board_dp_alive(fixture.board, start + 5 * SECOND));
+    assert_false(sl_board_dp_gone(fixture.board, start + 5 * SECOND)); // silent, but there
+    sl_board_dp_beat(fixture.board, start + 5 * SECOND);
+    assert_true(sl_board_dp_alive(fixture.board, start + 6 * SECOND));
     sl_board_dp_stop(fixture.board);
-    assert_false(sl_board_dp_alive(fixture.board, 16 * SECOND));
+    assert_false(sl_board_dp_alive(fixture.board, start + 6 * SECOND));
+}
+
+// A child that waits to be killed; its pid.
+static pid_t child_start(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        for (;;)
+            pause();
+    assert_true(pid > 0);
+    return pid;
+}
+
+static void a_killed_data_plane_is_known_before_its_heartbeat_is_stale(void **state)
+{
+    uint64_t now = sl_board_now_ns(), later = now + SECOND / 2;
+    pid_t pid = child_start();
+    siginfo_t info;
+
+    sl_board_dp_start(fixture.board, (uint32_t)pid, 1, 1, now);
+    assert_true(sl_board_dp_alive(fixture.board, later)); // silent for a while, but there
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_false(sl_board_dp_alive(fixture.board, later)); // a zombie
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_false(sl_board_dp_alive(fixture.board, later));
+    assert_true(sl_board_dp_gone(fixture.board, later));
+    assert_int_equal(sl_board_live(fixture.board, 1, later).state, SL_LIVE_STOPPED);
+    assert_true(sl_board_dp_alive(fixture.board, now)); // one missed beat is no proof
+}
+
+static void a_pid_that_another_process_has_now_is_not_the_data_plane(void **state)
+{
+    uint64_t now = sl_board_now_ns();
+    pid_t pid = child_start();
+
+    sl_board_dp_start(fixture.board, (uint32_t)pid, 1, 1,
+                      now - 10 * SECOND); // long before the child was there
+    sl_board_dp_beat(fixture.board, now);
+    assert_false(sl_board_dp_alive(fixture.board, now + SECOND / 2));
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static enum sl_live_state live(uint64_t generation)
@@ -197,6 +244,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(processes_that_come_at_once_share_one_board),
         TEST(a_reader_sees_what_the_writers_say),
+        TEST(a_killed_data_plane_is_known_before_its_heartbeat_is_stale),
+        TEST(a_pid_that_another_process_has_now_is_not_the_data_plane),
         TEST(a_heartbeat_goes_stale_and_a_newer_one_than_now_is_fresh),
         TEST(a_generation_is_live_when_every_worker_says_so),
         TEST(a_restarted_data_plane_has_nothing_live),
