@@ -27,10 +27,15 @@ struct flow_wheel {
 int flow_wheel_init(struct flow_wheel *wheel, uint32_t now_ms);
 void flow_wheel_fini(struct flow_wheel *wheel);
 
-// Moves the wheel's clock on. Once a burst or pass, before arming.
+// Moves the wheel's clock on. Once a burst or pass, before arming. A time before the last one, as two threads' clocks
+// may tell it, moves nothing: taken for a step forward it would be seven weeks, and end every flow.
 static inline void flow_wheel_turn(struct flow_wheel *wheel, uint32_t now_ms)
 {
-    wheel->time_ms += (uint32_t)(now_ms - wheel->last_ms);
+    int32_t step_ms = (int32_t)(now_ms - wheel->last_ms);
+
+    if (step_ms <= 0)
+        return;
+    wheel->time_ms += (uint32_t)step_ms;
     wheel->last_ms = now_ms;
 }
 
