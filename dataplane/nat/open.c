@@ -51,11 +51,12 @@ static uint32_t refuse(struct opening *o, int64_t code)
 }
 
 // ---- making the flow ----------------------------------------------------------------------------------------
-// Packets of this burst that were found to belong to a flow which has just been evicted look again.
+// Packets of this burst that belong to a flow which has just been evicted: those still to be translated look again,
+// those on their way to be routed must not leave their next hop with whatever flow takes the entry next.
 static void burst_forget(struct burst *burst, uint32_t index)
 {
     for (uint16_t i = 0; i < burst->count; i++)
-        if (burst->packet[i].stage == PACKET_NAT && burst->packet[i].flow >> 1 == index)
+        if (burst->packet[i].flow >> 1 == index)
             burst->packet[i].flow = FLOW_NONE;
 }
 

@@ -145,6 +145,26 @@ static void burst_survives_the_eviction_of_a_flow_it_found(void **state)
 }
 
 // ---- generations -------------------------------------------------------------------------------------------
+// A packet that waits for its route when its flow gives way must not leave its next hop with the flow that takes the
+// entry: that one's answers would go where the first one's went.
+static void evicted_flow_leaves_no_next_hop_to_its_heir(void **state)
+{
+    struct harness_nat *n = gateway(1, 16);
+    rte_pktmbuf_free(tcp_from(n, 4000, SL_TCP_SYN));
+    uint16_t outside = sl_host16(n->flows[0].entry[0].key1.dport);
+    n->h->route_table.epoch++; // the cached next hops are no longer believed
+    struct rte_mbuf *burst[] = {
+        harness_tcp(NAT_WAN, SERVER, POOL, 80, outside, SL_TCP_SYN | SL_TCP_ACK, 0),
+        harness_tcp(NAT_WAN, "10.0.0.12", SERVER, 4001, 80, SL_TCP_SYN, 0),
+    };
+    harness_send_to(n->h, 0, NAT_WAN, burst, 2);
+    assert_int_equal(harness_counted(n->h, SL_COUNTER_flow_evicted), 1);
+    assert_int_equal(sl_host16(n->flows[0].entry[0].key0.sport), 4001);
+    assert_int_equal(n->flows[0].entry[0].nexthop1, 0);
+    harness_settle(n->h);
+    harness_nat_free(n);
+}
+
 static void generation_without_the_pool_ends_its_flows(void **state)
 {
     struct harness_nat *n = gateway(64, 16);
@@ -255,6 +275,7 @@ int main(void)
         cmocka_unit_test(full_table_of_established_flows_refuses_a_new_one),
         cmocka_unit_test(full_table_evicts_the_half_open_flow_that_would_end_first),
         cmocka_unit_test(burst_survives_the_eviction_of_a_flow_it_found),
+        cmocka_unit_test(evicted_flow_leaves_no_next_hop_to_its_heir),
         cmocka_unit_test(generation_without_the_pool_ends_its_flows),
         cmocka_unit_test(generation_that_renumbers_pools_keeps_flows),
         cmocka_unit_test(generation_that_moves_a_forward_ends_its_flows),
