@@ -184,7 +184,8 @@ static __rte_noinline void packet_send_slowly(struct worker *worker, struct burs
         packet_drop(worker, packet, SL_DROP_no_memory);
         return;
     }
-    if (packet->l3_len > way->port->mtu || packet->m->nb_segs > 1)
+    bool chain = packet->m->nb_segs > 1 && packet->flags & PACKET_V4; // of IPv6, worker_tx() makes one segment
+    if (packet->l3_len > way->port->mtu || chain)
         send_pieces(worker, packet, way);
     else
         send_frame(worker, packet, way);

@@ -246,6 +246,33 @@ static void mss_is_left_alone_where_no_clamp_is_set(void **state)
     harness_free(h);
 }
 
+// As a device with small buffers hands them over.
+static void a_packet_in_two_segments_leaves_as_it_came(void **state)
+{
+    for (int v4 = 0; v4 < 2; v4++) {
+        struct harness *h = gateway();
+        harness_ready(h);
+        struct rte_mbuf *m = to_wan(v4, 200), *tail = rte_pktmbuf_alloc(harness_pool());
+        uint8_t want[300], got[300];
+        uint16_t len = m->data_len, part = 100;
+        memcpy(want, rte_pktmbuf_mtod(m, void *), len);
+        memcpy(rte_pktmbuf_append(tail, part), want + len - part, part);
+        rte_pktmbuf_trim(m, part);
+        assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
+        harness_send(h, LAN, m);
+        struct rte_mbuf *out = harness_sent(h, WAN);
+        assert_non_null(out);
+        assert_int_equal(out->pkt_len, len);
+        memcpy(got, rte_pktmbuf_read(out, 0, len, got), len);
+        uint16_t payload = v4 ? 14 + 20 : 14 + 40;
+        assert_memory_equal(got + payload, want + payload, len - payload);
+        assert_int_equal(got[v4 ? 14 + 8 : 14 + 7], want[v4 ? 14 + 8 : 14 + 7] - 1); // TTL
+        assert_memory_equal(got + 14, want + 14, v4 ? 8 : 7);
+        rte_pktmbuf_free(out);
+        harness_free(h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +285,7 @@ int main(void)
         cmocka_unit_test(fragments_are_dropped_whole_when_memory_is_out),
         cmocka_unit_test(mss_of_syns_is_clamped_to_the_way_out),
         cmocka_unit_test(mss_is_left_alone_where_no_clamp_is_set),
+        cmocka_unit_test(a_packet_in_two_segments_leaves_as_it_came),
     };
 
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
