@@ -13,8 +13,11 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include "route/fragment.h"
 
-#define TWIN_BURST 64 // frames read from one twin before the others have their turn
+#define TWIN_BURST    64           // frames read from one twin before the others have their turn
+#define TWIN_SEGMENTS FRAGMENT_MAX // of a frame: a datagram that was put together is a chain of its fragments
 
 static int interface_set(const char *name, unsigned long request, struct ifreq *ifr)
 {
@@ -114,11 +117,19 @@ void twin_write(struct house *house, struct rte_mbuf *m)
 {
     uint16_t port = handover_of(m)->port_in;
     int fd = port < SL_MAX_PORTS ? house->twin[port] : -1;
-    if (fd < 0 || (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0)) {
+    struct iovec segment[TWIN_SEGMENTS];
+    if (fd < 0) {
         house_drop(house, m, SL_DROP_no_twin);
         return;
     }
-    ssize_t written = write(fd, rte_pktmbuf_mtod(m, void *), m->data_len);
+    if (m->nb_segs > TWIN_SEGMENTS) {
+        house_drop(house, m, SL_DROP_no_memory);
+        return;
+    }
+    int count = 0;
+    for (const struct rte_mbuf *s = m; s; s = s->next)
+        segment[count++] = (struct iovec){.iov_base = rte_pktmbuf_mtod(s, void *), .iov_len = s->data_len};
+    ssize_t written = writev(fd, segment, count);
     if (written < 0)
         house_drop(house, m, SL_DROP_twin_queue_full);
     else

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where packets go: next hops of every kind, multicast, broadcast, link-local, equal-cost paths.
 #include "harness.h"
+#include <sys/socket.h>
+#include <unistd.h>
 #include "route/route.h"
 #include "wire/checksum.h"
 
@@ -168,6 +170,35 @@ static void takes_its_own_addresses_to_the_twin(void **state)
         assert_handed(h, HANDOVER_TWIN);
     }
     harness_expect_no_drop(h);
+    harness_free(h);
+}
+
+// A datagram that was put together is a chain longer than any buffer.
+static void hands_a_large_datagram_to_the_twin_whole(void **state)
+{
+    struct harness *h = gateway(SL_PORT_TWIN);
+    int twin[2];
+    uint8_t got[8000];
+
+    harness_ready(h);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, twin), 0);
+    h->house.twin[LAN] = twin[0];
+    struct rte_mbuf *m = from_lan("10.0.0.1");
+    uint32_t len = m->pkt_len;
+    for (int piece = 0; piece < 3; piece++) {
+        struct rte_mbuf *next = rte_pktmbuf_alloc(harness_pool());
+        memset(rte_pktmbuf_append(next, 1480), 'a' + piece, 1480);
+        assert_int_equal(rte_pktmbuf_chain(m, next), 0);
+    }
+    *handover_of(m) = (struct handover){.kind = HANDOVER_TWIN, .port_in = LAN};
+    house_handle(&h->house, m);
+    assert_int_equal(read(twin[1], got, sizeof(got)), len + 3 * 1480);
+    assert_int_equal(got[len], 'a');
+    assert_int_equal(got[len + 3 * 1480 - 1], 'c');
+    harness_expect_no_drop(h);
+    h->house.twin[LAN] = -1;
+    close(twin[0]);
+    close(twin[1]);
     harness_free(h);
 }
 
@@ -381,6 +412,7 @@ int main(void)
         cmocka_unit_test(tells_the_sender_that_a_route_rejects),
         cmocka_unit_test(says_nothing_about_a_blackhole),
         cmocka_unit_test(takes_its_own_addresses_to_the_twin),
+        cmocka_unit_test(hands_a_large_datagram_to_the_twin_whole),
         cmocka_unit_test(answers_pings_to_a_pool_address_and_nothing_else),
         cmocka_unit_test(gives_broadcasts_of_the_link_to_the_twin),
         cmocka_unit_test(forwards_no_broadcast),
