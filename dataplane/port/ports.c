@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <rte_mbuf.h>
 #include "process/journal.h"
+#include "process/pool.h"
 
 #define LET_GO_STEP_US  100
 #define LET_GO_LIMIT_US 2000000
@@ -57,6 +59,18 @@ static int conflict_check(const struct ports *ports, const struct sl_port *wante
     return 0;
 }
 
+// A frame is one buffer: the pool was made for the MTUs of the first generation.
+static int mtu_check(const struct ports *ports, const struct sl_port *wanted, struct sl_error *error)
+{
+    uint16_t room = ports->context.pool ? rte_pktmbuf_data_room_size(ports->context.pool) : UINT16_MAX;
+    if (pool_room_for(wanted->mtu) <= room)
+        return 0;
+    return sl_error_set(error, -EMSGSIZE,
+                        "port %s: an MTU of %u: the packet buffers were made for less when the data plane "
+                        "started; restart sluice-dp (flows survive)",
+                        wanted->name, wanted->mtu);
+}
+
 static int port_prepare(struct ports *ports, uint16_t slot, const struct sl_port *wanted,
                         struct sl_error *error)
 {
@@ -87,6 +101,9 @@ int ports_prepare(struct ports *ports, const struct tables *tables, struct sl_er
         const struct sl_port *wanted = port_wanted(tables, slot);
         if (!wanted)
             continue;
+        rc = mtu_check(ports, wanted, error);
+        if (rc != 0)
+            break;
         if (port_stays(&ports->port[slot], wanted))
             rc = port_check_queues(&ports->port[slot], wanted, error);
         else

@@ -13,7 +13,9 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 
-#define CACHE 256 // buffers a thread keeps for itself
+#define CACHE      256  // buffers a thread keeps for itself
+#define LINK_BYTES 32   // Ethernet header, VLAN tags, check sequence: what drivers count on top of the MTU
+#define ROOM_STEP  1024 // some devices know the room only in steps of this, rounded down
 
 struct extent {
     uintptr_t first, last;
@@ -35,9 +37,15 @@ static bool pool_has_gaps(struct rte_mempool *pool)
     return pool->nb_mem_chunks != 1 || extent.last - extent.first != (uint64_t)(pool->size - 1) * size;
 }
 
-static int pool_fill(struct rte_mempool *pool)
+uint16_t pool_room_for(uint16_t mtu)
 {
-    struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = RTE_MBUF_DEFAULT_BUF_SIZE};
+    uint32_t frame = RTE_ALIGN_CEIL((uint32_t)mtu + LINK_BYTES, ROOM_STEP);
+    return (uint16_t)RTE_MAX(RTE_PKTMBUF_HEADROOM + frame, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+static int pool_fill(struct rte_mempool *pool, uint16_t room)
+{
+    struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = room};
     int rc = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
     if (rc != 0)
         return rc;
@@ -49,13 +57,13 @@ static int pool_fill(struct rte_mempool *pool)
     return 0;
 }
 
-struct rte_mempool *pool_new(uint32_t count, struct sl_error *error)
+struct rte_mempool *pool_new(uint32_t count, uint16_t room, struct sl_error *error)
 {
     unsigned flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
     struct rte_mempool *pool =
-        rte_mempool_create_empty("packets", count, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE, CACHE,
+        rte_mempool_create_empty("packets", count, sizeof(struct rte_mbuf) + room, CACHE,
                                  sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags);
-    if (!pool || pool_fill(pool) != 0) {
+    if (!pool || pool_fill(pool, room) != 0) {
         rte_mempool_free(pool);
         sl_error_set(error, -ENOMEM, "no memory for %u packet buffers; raise --memory", count);
         return NULL;

@@ -6,7 +6,11 @@
 #include <rte_mempool.h>
 #include "base/error.h"
 
-// A pool of `count` buffers in one piece of memory without gaps, as AF_XDP needs it. NULL with a sentence.
-struct rte_mempool *pool_new(uint32_t count, struct sl_error *error);
+// Bytes of data room, head room included, that a buffer needs so that a frame of `mtu` bytes of IP is one buffer.
+uint16_t pool_room_for(uint16_t mtu);
+
+// A pool of `count` buffers of `room` bytes in one piece of memory without gaps, as AF_XDP needs it. NULL with a
+// sentence.
+struct rte_mempool *pool_new(uint32_t count, uint16_t room, struct sl_error *error);
 
 #endif

@@ -21,31 +21,52 @@
 
 #define HOUSE_RING     1024 // packets, to and from housekeeping
 #define STEER_RING     4096 // packets, from worker to worker: a burst of a port whose queue another owns
-#define MBUF_BYTES     (RTE_MBUF_DEFAULT_BUF_SIZE + 256) // with its headers, for the budget
-#define MBUFS_BASE     32768
-#define MBUFS_PER_PORT 8192
-#define MBUFS_MIN      8192
-#define FLOWS_MIN      1024 // of a worker
-#define FRAGMENTS      1024 // datagrams in reassembly, of a worker
+#define MBUF_OVERHEAD   256   // bytes of headers and the like, for the budget
+#define MBUFS_BASE      32768 // on their way
+#define MBUFS_PER_QUEUE 8192  // in the descriptors of a device's queue, both ways, and in its driver
+#define MBUFS_MIN       8192
+#define FLOWS_MIN       1024 // of a worker
+#define FRAGMENTS       1024 // datagrams in reassembly, of a worker
+#define HELD_SHARE      4    // at most one in so many buffers is a fragment that waits for others
 
 static int no_memory(struct sl_error *error, const char *what)
 {
     return sl_error_set(error, -ENOMEM, "no memory for %s; raise --memory", what);
 }
 
-// As many buffers as the ports can hold and some to work with, within half of the memory.
-static uint32_t mbufs_wanted(const struct dataplane *dp, const struct tables *tables)
+static uint16_t largest_mtu(const struct tables *tables)
 {
-    uint64_t most = (uint64_t)dp->options.eal.memory_mb * 1024 * 1024 / 2 / MBUF_BYTES;
-    uint64_t wanted = MBUFS_BASE + (uint64_t)MBUFS_PER_PORT * tables->port_count;
+    uint16_t mtu = 0;
+    for (uint32_t slot = 0; slot < tables->port_count; slot++)
+        mtu = RTE_MAX(mtu, tables->port[slot].mtu);
+    return mtu;
+}
+
+// As many buffers as the queues and the fragment tables can hold and some to work with, within half of the memory.
+static uint32_t mbufs_wanted(const struct dataplane *dp, const struct tables *tables, uint16_t room)
+{
+    uint64_t most = (uint64_t)dp->options.eal.memory_mb * 1024 * 1024 / 2 / (room + MBUF_OVERHEAD);
+    uint64_t wanted = MBUFS_BASE + (uint64_t)FRAGMENTS * PIECES_PER_DATAGRAM * dp->placement.workers;
+    for (uint32_t slot = 0; slot < tables->port_count; slot++) {
+        uint16_t queues = tables->port[slot].queues;
+        wanted += (uint64_t)MBUFS_PER_QUEUE * (queues ? queues : dp->placement.workers);
+    }
     wanted = wanted < most ? wanted : most;
     return (uint32_t)(wanted > MBUFS_MIN ? wanted : MBUFS_MIN);
 }
 
 static int pool_make(struct dataplane *dp, const struct tables *tables, struct sl_error *error)
 {
-    dp->house.pool = pool_new(mbufs_wanted(dp, tables), error);
+    uint16_t room = pool_room_for(largest_mtu(tables));
+    dp->house.pool = pool_new(mbufs_wanted(dp, tables, room), room, error);
     return dp->house.pool ? 0 : -ENOMEM;
+}
+
+// Whoever sends fragments of which the rest never comes must not be able to take the pool.
+static uint32_t fragments_wanted(const struct dataplane *dp)
+{
+    uint32_t share = dp->house.pool->size / HELD_SHARE / PIECES_PER_DATAGRAM / dp->placement.workers;
+    return RTE_MAX(RTE_MIN(share, (uint32_t)FRAGMENTS), 1u);
 }
 
 static struct rte_ring *ring_make(const char *kind, uint32_t from, uint32_t to, uint32_t packets)
@@ -73,8 +94,7 @@ static int rings_make(struct dataplane *dp, struct sl_error *error)
     return whole ? 0 : no_memory(error, "the rings between the threads");
 }
 
-static int worker_make(struct dataplane *dp, uint32_t index, const struct port_map *no_ports,
-                       const struct sl_settings *settings, struct sl_error *error)
+static int worker_make(struct dataplane *dp, uint32_t index, struct sl_error *error)
 {
     struct worker *worker = rte_zmalloc("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE);
     if (!worker)
@@ -90,15 +110,15 @@ static int worker_make(struct dataplane *dp, uint32_t index, const struct port_m
     worker->board = &dp->house.board->worker[index];
     worker->board->lcore = index + 1;
     worker->board->cpu = dp->placement.cpu[index];
-    worker->ports = worker->ports_next = no_ports;
-    worker->fragments = fragment_table_new(FRAGMENTS, settings->fragment_timeout_ms);
+    worker->ports = worker->ports_next = dp->house.ports->map;
+    worker->fragments = fragment_table_new(fragments_wanted(dp), &dp->hash_seed);
     return worker->fragments ? 0 : no_memory(error, "the fragment table");
 }
 
-static int workers_make(struct dataplane *dp, const struct sl_settings *settings, struct sl_error *error)
+static int workers_make(struct dataplane *dp, struct sl_error *error)
 {
     for (uint32_t i = 0; i < dp->placement.workers; i++) {
-        int rc = worker_make(dp, i, dp->house.ports->map, settings, error);
+        int rc = worker_make(dp, i, error);
         if (rc != 0)
             return rc;
     }
@@ -182,7 +202,7 @@ int state_make(struct dataplane *dp, const struct tables *tables, struct sl_erro
     if (rc == 0)
         rc = neighbors_open(dp, tables->settings, error);
     if (rc == 0)
-        rc = workers_make(dp, tables->settings, error);
+        rc = workers_make(dp, error);
     if (rc == 0)
         rc = flows_open(dp, tables->settings, error);
     if (rc == 0)

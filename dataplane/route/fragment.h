@@ -9,9 +9,11 @@
 #include "worker/worker.h"
 
 // ---- putting together --------------------------------------------------------------------------------------
-// A table with room for `datagrams` at once, each of which has to be whole `timeout_ms` after its first
-// fragment. NULL: no memory. Freed with every fragment it holds.
-struct fragment_table *fragment_table_new(uint32_t datagrams, uint32_t timeout_ms);
+#define PIECES_PER_DATAGRAM 4 // on average: 8 KB datagrams over an MTU of 1500 have 6, most have 2
+
+// A table with room for `datagrams` at once, PIECES_PER_DATAGRAM buffers each at most on average. Each has to be whole
+// settings.fragment_timeout_ms after its first fragment. NULL: no memory. Freed with every fragment it holds.
+struct fragment_table *fragment_table_new(uint32_t datagrams, const struct sl_hash_seed *seed);
 void fragment_table_free(struct fragment_table *table);
 
 // Takes an IPv4 fragment (PACKET_FRAGMENT). True: the datagram is whole and `packet` is now it: one chain of

@@ -15,7 +15,6 @@
 #include "worker/parse.h"
 
 #define NONE                UINT32_MAX
-#define PIECES_PER_DATAGRAM 4 // on average: 8 KB datagrams over an MTU of 1500 have 6, most have 2
 
 struct piece {
     struct rte_mbuf *m;
@@ -41,8 +40,8 @@ struct datagram {
 };
 
 struct fragment_table {
-    uint32_t timeout_ms;
-    uint32_t mask; // of buckets
+    struct sl_hash_seed seed; // secret: nobody can aim at one bucket
+    uint32_t mask;            // of buckets
     uint32_t free, free_piece;
     uint32_t oldest, newest;
     uint32_t *bucket;
@@ -64,7 +63,7 @@ static void table_link_free(struct fragment_table *table, uint32_t datagrams)
     table->oldest = table->newest = NONE;
 }
 
-struct fragment_table *fragment_table_new(uint32_t datagrams, uint32_t timeout_ms)
+struct fragment_table *fragment_table_new(uint32_t datagrams, const struct sl_hash_seed *seed)
 {
     struct fragment_table *table = calloc(1, sizeof(*table));
     uint32_t buckets = 16;
@@ -73,7 +72,7 @@ struct fragment_table *fragment_table_new(uint32_t datagrams, uint32_t timeout_m
         return NULL;
     while (buckets < datagrams)
         buckets *= 2;
-    table->timeout_ms = timeout_ms;
+    table->seed = *seed;
     table->mask = buckets - 1;
     table->bucket = malloc(buckets * sizeof(table->bucket[0]));
     table->datagram = calloc(datagrams, sizeof(table->datagram[0]));
@@ -106,10 +105,10 @@ void fragment_table_free(struct fragment_table *table)
 // Fragments belong together by source, destination, protocol and identification (RFC 791 section 2.3).
 static uint32_t *bucket_of(struct fragment_table *table, const struct sl_ipv4 *ip)
 {
-    uint64_t h = ((uint64_t)ip->src << 32 | ip->dst) * 0x9e3779b97f4a7c15ULL;
+    struct sl_flow_key key = {
+        .src = sl_ip_v4(ip->src), .dst = sl_ip_v4(ip->dst), .sport = ip->id, .dport = ip->id};
 
-    h = (h ^ h >> 32 ^ ((uint32_t)ip->id << 8 | ip->proto)) * 0xbf58476d1ce4e5b9ULL;
-    return &table->bucket[(h >> 40) & table->mask];
+    return &table->bucket[sl_hash_key(&table->seed, &key, ip->proto) & table->mask];
 }
 
 static struct datagram *datagram_find(struct fragment_table *table, const struct sl_ipv4 *ip)
@@ -397,7 +396,9 @@ void fragment_tick(struct worker *worker)
 {
     struct fragment_table *table = worker->fragments;
 
-    while (table->oldest != NONE &&
-           worker->now_ms - table->datagram[table->oldest].since_ms >= table->timeout_ms)
+    if (table->oldest == NONE)
+        return;
+    uint32_t timeout_ms = worker->tables->settings->fragment_timeout_ms;
+    while (table->oldest != NONE && worker->now_ms - table->datagram[table->oldest].since_ms >= timeout_ms)
         oldest_give_up(worker, SL_DROP_fragment_timeout);
 }

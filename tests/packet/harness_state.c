@@ -24,7 +24,7 @@ void harness_state_init(struct harness *h)
     neighbors_new(h);
     for (uint32_t i = 0; i < h->worker_count; i++) {
         h->worker[i]->neighbors = h->house.neighbors;
-        h->worker[i]->fragments = fragment_table_new(64, h->port_table.settings.fragment_timeout_ms);
+        h->worker[i]->fragments = fragment_table_new(64, &h->worker[i]->hash_seed);
         assert_non_null(h->worker[i]->fragments);
     }
 }

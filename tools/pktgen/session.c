@@ -103,7 +103,7 @@ int session_open(struct session *session, const struct session_wish *wish, struc
     if (rc != 0)
         return rc;
     session->workers = session->placement.workers;
-    session->pool = pool_new(buffers_wanted(wish, session->workers), error);
+    session->pool = pool_new(buffers_wanted(wish, session->workers), RTE_MBUF_DEFAULT_BUF_SIZE, error);
     rc = session->pool ? ports_open(session, wish, error) : -ENOMEM;
     if (rc != 0)
         session_close(session);
