@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole pipeline under hostile traffic: bursts of good, spoiled, cut and chained packets through two workers with
+// NAT, while generations change, routes change their epoch, and time jumps. After every burst: no buffer is lost,
+// every flow is found by both its keys, every packet that left has right checksums (unless it came spoiled), and what
+// did not leave was dropped for a reason with a name. A cmocka program, because it drives the harness.
+//
+//     fuzz-pipeline [SECONDS [SEED]]    rounds of a new gateway each, the seed of each printed (default 5 s)
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include "harness_nat.h"
+#include "route/fragment.h"
+#include "wire/l4.h"
+
+#define WORKERS      2
+#define BURSTS       400 // of a round
+#define BURST_FRAMES 32
+
+static uint64_t state_word = 1;
+static unsigned seconds = 5;
+static uint64_t first_seed = 20261123;
+
+static uint32_t draw(uint32_t below)
+{
+    state_word ^= state_word << 13;
+    state_word ^= state_word >> 7;
+    state_word ^= state_word << 17;
+    return (uint32_t)((state_word >> 32) % below);
+}
+
+static const char *any_v4(void)
+{
+    static const char *const address[] = {
+        "10.0.0.11",       "10.0.0.12",      "10.0.0.99", "10.0.0.1",    "198.51.100.21",  "198.51.100.22",
+        "198.51.100.1",    "198.51.100.100", "192.0.2.7", "203.0.113.9", "198.51.100.101", "198.51.100.103",
+        "255.255.255.255", "224.0.0.5",      "127.0.0.1", "0.0.0.0"};
+    return address[draw(draw(8) ? 12 : RTE_DIM(address))];
+}
+
+static const char *any_v6(void)
+{
+    static const char *const address[] = {"fd00::11", "fd00::1",  "2001:db8:100::21", "2001:db8:100::1",
+                                          "ff02::1",  "fe80::11", "2001:db8:9::9",    "::"};
+    return address[draw(RTE_DIM(address))];
+}
+
+static uint16_t any_port(void)
+{
+    static const uint16_t port[] = {53, 80, 1024, 1025, 4000, 4001, 8080, 65535};
+    return draw(2) ? port[draw(RTE_DIM(port))] : (uint16_t)(1 + draw(65535));
+}
+
+// ---- packets --------------------------------------------------------------------------------------------------
+static struct rte_mbuf *icmp_error(uint16_t in)
+{
+    struct rte_mbuf *about = draw(2) ? harness_udp(in, any_v4(), any_v4(), any_port(), any_port(), 20)
+                                     : harness_tcp(in, any_v4(), any_v4(), any_port(), any_port(), 2, 20);
+    const struct sl_ipv4 *quote = harness_ipv4_of(about);
+    uint16_t len = (uint16_t)(28 + draw(20));
+    struct sl_emit_ip ip = {.src = harness_ip_of(any_v4()),
+                            .dst = sl_ip_v4(quote->src),
+                            .proto = IPPROTO_ICMP,
+                            .payload_len = 8 + len};
+    struct rte_mbuf *m = harness_ip(in, &ip);
+
+    memcpy(sl_emit_icmp(harness_l4_of(m), draw(2) ? SL_ICMP_UNREACHABLE : SL_ICMP_TIME_EXCEEDED, 1, 0), quote,
+           len);
+    sl_emit_l4_checksum(harness_ipv4_of(m));
+    rte_pktmbuf_free(about);
+    return m;
+}
+
+static struct rte_mbuf *any_packet(uint16_t in)
+{
+    switch (draw(10)) {
+    case 0:
+        return harness_echo(in, any_v4(), any_v4(), any_port(), 1);
+    case 1:
+        return icmp_error(in);
+    case 2:
+        return harness_arp((uint16_t)(1 + draw(2)), any_v4(), any_v4());
+    case 3:
+        return harness_echo(in, any_v6(), any_v6(), any_port(), 1);
+    case 4:
+        return harness_udp(in, any_v6(), any_v6(), any_port(), any_port(), (uint16_t)draw(1400));
+    case 5:
+    case 6:
+        return harness_udp(in, any_v4(), any_v4(), any_port(), any_port(), (uint16_t)draw(1400));
+    default:
+        return harness_tcp(in, any_v4(), any_v4(), any_port(), any_port(), (uint8_t)draw(64),
+                           (uint16_t)draw(40));
+    }
+}
+
+// Bytes behind the Ethernet header; half the time with a right header checksum, or nearly all would end there.
+static void spoil(struct rte_mbuf *m)
+{
+    uint8_t *byte = rte_pktmbuf_mtod(m, uint8_t *);
+
+    for (uint32_t i = 0, n = 1 + draw(4); i < n; i++)
+        byte[12 + draw(m->data_len - 12)] = (uint8_t)draw(256);
+    if (draw(2) && byte[14] >> 4 == 4) {
+        harness_ipv4_of(m)->checksum = 0;
+        harness_ipv4_of(m)->checksum = sl_csum_ipv4_header(harness_ipv4_of(m), 20);
+    }
+    if (draw(4) == 0)
+        rte_pktmbuf_trim(m, (uint16_t)draw(m->data_len));
+}
+
+// The frame in two segments, cut anywhere: short first segments too.
+static void split(struct rte_mbuf *m)
+{
+    uint16_t keep = (uint16_t)draw(m->data_len), part = (uint16_t)(m->data_len - keep);
+    struct rte_mbuf *tail = rte_pktmbuf_alloc(harness_pool());
+
+    if (tail == NULL)
+        return;
+    memcpy(rte_pktmbuf_append(tail, part), rte_pktmbuf_mtod_offset(m, uint8_t *, keep), part);
+    rte_pktmbuf_trim(m, part);
+    assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
+}
+
+// A UDP datagram in fragments, some missing, some twice, in any order.
+static uint16_t fragments(struct harness_nat *n, uint16_t in, struct rte_mbuf **out, uint16_t room)
+{
+    struct packet packet = {
+        .m = harness_udp(in, any_v4(), any_v4(), any_port(), any_port(), 1200), .port_in = in, .l3_off = 14};
+    struct rte_mbuf *piece[FRAGMENT_MAX];
+    uint16_t count = 0;
+
+    harness_ipv4_of(packet.m)->id = (sl_be16)draw(16);
+    harness_fix_checksums(packet.m);
+    packet.l3_len = (uint16_t)(packet.m->pkt_len - 14);
+    uint8_t eth[14];
+    memcpy(eth, rte_pktmbuf_mtod(packet.m, void *), sizeof(eth));
+    int pieces = fragment_cut(n->h->worker[0], &packet, (uint16_t)(68 + draw(700)), piece);
+    assert_true(pieces > 0);
+    for (int i = 0; i < pieces; i++) {
+        int other = (int)draw((uint32_t)pieces);
+        struct rte_mbuf *swap = piece[i];
+        piece[i] = piece[other];
+        piece[other] = swap;
+    }
+    for (int i = 0; i < pieces; i++) {
+        memcpy(rte_pktmbuf_mtod(piece[i], void *), eth, sizeof(eth));
+        if (count == room || draw(12) == 0)
+            rte_pktmbuf_free(piece[i]);
+        else
+            out[count++] = piece[i];
+    }
+    return count;
+}
+
+// ---- invariants -----------------------------------------------------------------------------------------------
+static void flows_are_found(struct harness_nat *n)
+{
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        const struct flow_table *table = &n->flows[w];
+        uint32_t used = 0;
+        for (uint32_t i = 0; i < table->capacity; i++) {
+            const struct sl_flow *flow = &table->entry[i];
+            if (flow->kind == SL_FLOW_FREE)
+                continue;
+            struct sl_flow_key key[2] = {flow->key0, flow->key1};
+            for (uint32_t d = 0; d < 2; d++)
+                assert_int_equal(
+                    flow_find(table, &key[d], flow->proto, flow_hash(table, &key[d], flow->proto)),
+                    i << 1 | d);
+            used++;
+        }
+        assert_int_equal(used + table->spare_count, table->capacity);
+        assert_int_equal(table->index.keys, 2 * used);
+    }
+}
+
+static uint64_t drops_of_all(const struct harness *h)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t reason = 0; reason < SL_DROP_KINDS; reason++)
+        sum += harness_dropped(h, (enum sl_drop)reason);
+    assert_int_equal(harness_dropped(h, SL_DROP_none), 0);
+    return sum;
+}
+
+static void sum_is_right(struct rte_mbuf *m)
+{
+    if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV4))
+        harness_nat_check(m);
+    else if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV6) && m->nb_segs == 1)
+        assert_true(sl_check_l4_checksum(harness_ipv6_of(m)));
+}
+
+static uint32_t look(struct harness_nat *n, bool checked)
+{
+    uint32_t seen = 0;
+
+    for (uint16_t port = 0; port < 2; port++)
+        for (struct rte_mbuf *m; (m = harness_sent(n->h, port)) != NULL; rte_pktmbuf_free(m), seen++)
+            if (checked)
+                sum_is_right(m);
+    return seen;
+}
+
+// ---- a round --------------------------------------------------------------------------------------------------
+static void generation_change(struct harness_nat *n)
+{
+    harness_nat_clear(n);
+    harness_nat_pool(n, "wan", "198.51.100.100", 1 + draw(2), 1 + draw(4), draw(3));
+    harness_nat_source(n, "10.0.0.0/24", NAT_WAN, 0);
+    if (draw(2))
+        harness_nat_static(n, "10.0.0.99", "198.51.100.103");
+    if (draw(2))
+        harness_nat_forward(n, draw(2) ? IPPROTO_UDP : IPPROTO_TCP,
+                            draw(2) ? "198.51.100.100" : "198.51.100.1", 8080, 8080, "10.0.0.12", 80);
+    harness_nat_ready(n);
+}
+
+static void time_passes(struct harness_nat *n)
+{
+    static const uint32_t jump_ms[] = {1, 1, 20, 999, 5000, 100000, 8000000, 0x7ffffff0};
+
+    harness_advance_ms(n->h, jump_ms[draw(draw(50) ? 5 : RTE_DIM(jump_ms))]);
+    neighbor_tick(&n->h->house);
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        flow_tick(n->h->worker[w]);
+        fragment_tick(n->h->worker[w]);
+    }
+}
+
+static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, struct rte_mbuf **frame)
+{
+    uint16_t count = 0, wanted = (uint16_t)(1 + draw(BURST_FRAMES));
+
+    while (count < wanted) {
+        if (draw(8) == 0) {
+            count = (uint16_t)(count + fragments(n, in, frame + count, (uint16_t)(BURST_FRAMES - count)));
+            wanted--;
+            continue;
+        }
+        frame[count] = any_packet(in);
+        if (spoiled && draw(2))
+            spoil(frame[count]);
+        if (draw(16) == 0)
+            split(frame[count]);
+        count++;
+    }
+    return count;
+}
+
+static void burst_run(struct harness_nat *n, bool spoiled)
+{
+    struct rte_mbuf *frame[BURST_FRAMES];
+    uint16_t in = (uint16_t)draw(2), count = burst_make(n, in, spoiled, frame);
+
+    pipeline_run(n->h->worker[draw(WORKERS)], in, frame, count);
+    if (draw(8) == 0) // what was handed over waits in the rings while tables change
+        generation_change(n);
+    if (draw(8) == 0)
+        n->h->route_table.epoch++;
+    for (uint32_t w = 0; w < WORKERS; w++)
+        worker_flush(n->h->worker[w]);
+    harness_settle(n->h);
+}
+
+// One gateway's life. harness_nat_free() fails where a buffer, a flow's mapping or a block was lost.
+static void round_run(uint64_t seed)
+{
+    state_word = seed;
+    bool spoiled = draw(2);
+    struct harness_nat *n = harness_nat_new_workers(WORKERS, (uint32_t[]){4, 16, 64, 1024}[draw(4)]);
+    uint64_t drops = 0;
+
+    generation_change(n);
+    for (uint32_t burst = 0; burst < BURSTS; burst++) {
+        burst_run(n, spoiled);
+        look(n, !spoiled);
+        uint64_t now = drops_of_all(n->h);
+        assert_true(now >= drops);
+        drops = now;
+        time_passes(n);
+        look(n, !spoiled);
+        flows_are_found(n);
+    }
+    harness_nat_free(n);
+}
+
+static void the_pipeline_stands_hostile_traffic(void **state)
+{
+    time_t end = time(NULL) + (time_t)seconds;
+    uint64_t rounds = 0;
+
+    do {
+        uint64_t seed = (first_seed + rounds) * 0x9e3779b97f4a7c15u | 1;
+        if (rounds % 100 == 0)
+            print_message("round %llu, seed %llu\n", (unsigned long long)rounds,
+                          (unsigned long long)(first_seed + rounds));
+        round_run(seed);
+        rounds++;
+    } while (time(NULL) < end);
+    print_message("%llu rounds from seed %llu\n", (unsigned long long)rounds, (unsigned long long)first_seed);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_pipeline_stands_hostile_traffic)};
+
+    if (argc > 1)
+        seconds = (unsigned)strtoul(argv[1], NULL, 10);
+    if (argc > 2)
+        first_seed = strtoull(argv[2], NULL, 10);
+    return cmocka_run_group_tests(tests, harness_start, harness_stop);
+}
