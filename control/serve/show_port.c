@@ -18,7 +18,8 @@ static json_t *json_texts(char *const *text, unsigned count)
 static json_t *json_twin(const struct sl_config_port *port)
 {
     struct twin_state state = port->twin ? twins_look(port->name) : (struct twin_state){0};
-    json_t *twin = json_pack("{s:b, s:b, s:b}", "wanted", port->twin, "exists", state.exists, "up", state.up);
+    json_t *twin = json_pack("{s:b, s:b, s:b}", "wanted", port->twin && port->enabled, "exists", state.exists,
+                             "up", state.up);
 
     if (state.exists)
         json_object_set_new(twin, "ifindex", json_count(state.ifindex));

@@ -11,9 +11,12 @@
 #include "process/journal.h"
 #include "process/log.h"
 
+// A disabled port has no device, hence no MAC for a twin, and nothing the host says there would leave.
 static bool twin_wanted(const struct tables *tables, uint16_t slot)
 {
-    return slot < tables->port_count && tables->port[slot].name[0] && tables->port[slot].flags & SL_PORT_TWIN;
+    if (slot >= tables->port_count || !tables->port[slot].name[0])
+        return false;
+    return (tables->port[slot].flags & (SL_PORT_TWIN | SL_PORT_ADMIN_DOWN)) == SL_PORT_TWIN;
 }
 
 static bool twin_stays(const struct house *house, const struct tables *tables, uint16_t slot)

@@ -183,6 +183,28 @@ static int device_bring_up(const struct device_context *context, const struct sl
     return rc;
 }
 
+// The af_xdp driver of DPDK 22.11 forgets sockets when a device is closed or fails to open, and the queue stays taken
+// in the kernel (bind: EBUSY) until the process ends. So we know which sockets came with a device and close what is
+// left of them. Housekeeping alone opens files while the process runs.
+static void sockets_since(const struct kernel_sockets *before, struct device *device)
+{
+    kernel_xdp_sockets(&device->sockets);
+    for (size_t i = 0; i < RTE_DIM(before->bit); i++)
+        device->sockets.bit[i] &= ~before->bit[i];
+}
+
+static int device_bring_up_af_xdp(const struct device_context *context, const struct sl_port *port,
+                                  struct device *device, struct sl_error *error)
+{
+    struct kernel_sockets before;
+    kernel_xdp_sockets(&before);
+    int rc = device_bring_up(context, port, device, error);
+    sockets_since(&before, device);
+    if (rc != 0)
+        kernel_xdp_sockets_close(&device->sockets);
+    return rc;
+}
+
 int device_open(const struct device_context *context, const struct sl_port *port, uint16_t slot,
                 struct device *device, struct sl_error *error)
 {
@@ -191,7 +213,9 @@ int device_open(const struct device_context *context, const struct sl_port *port
     int rc = spec_read(context, port, slot, &device->spec, &why);
     if (rc == 0)
         rc = kernel_prepare(context, &device->spec, &why);
-    if (rc == 0)
+    if (rc == 0 && device->spec.driver == PORT_AF_XDP)
+        rc = device_bring_up_af_xdp(context, port, device, &why);
+    else if (rc == 0)
         rc = device_bring_up(context, port, device, &why);
     if (rc != 0)
         return sl_error_set(error, rc, "port %s, %s: %s", port->name, port->device, why.text);
@@ -221,4 +245,5 @@ void device_close(struct device *device)
     rte_eth_dev_stop(device->id);
     rte_eth_dev_close(device->id);
     rte_eal_hotplug_remove(device->spec.bus, device->spec.name);
+    kernel_xdp_sockets_close(&device->sockets);
 }

@@ -5,6 +5,7 @@
 #define PORT_DEVICE_H
 
 #include <rte_mempool.h>
+#include "port/kernel.h"
 #include "port/spec.h"
 #include "shm/layout.h"
 
@@ -20,6 +21,7 @@ struct device {
     uint16_t rx_queues, tx_queues;
     uint8_t mac[6]; // in use
     bool xdp_prefilter;
+    struct kernel_sockets sockets; // AF_XDP: its own
 };
 
 // Opens and starts the device of `port` (slot `slot`). 0, or -errno with a sentence that names port, device,

@@ -91,6 +91,29 @@ uint16_t kernel_interface_queues(const char *interface)
     return (uint16_t)(channels.combined_count ? channels.combined_count : 1);
 }
 
+static bool is_xdp_socket(int fd)
+{
+    int domain = 0;
+    socklen_t length = sizeof(domain);
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_XDP;
+}
+
+void kernel_xdp_sockets(struct kernel_sockets *sockets)
+{
+    *sockets = (struct kernel_sockets){0};
+    for (int fd = 0; fd < KERNEL_FDS; fd++)
+        if (is_xdp_socket(fd))
+            sockets->bit[fd / 64] |= 1ULL << (fd % 64);
+}
+
+void kernel_xdp_sockets_close(struct kernel_sockets *sockets)
+{
+    for (int fd = 0; fd < KERNEL_FDS; fd++)
+        if (sockets->bit[fd / 64] >> (fd % 64) & 1 && is_xdp_socket(fd))
+            close(fd);
+    *sockets = (struct kernel_sockets){0};
+}
+
 uint32_t kernel_interface_speed(const char *interface)
 {
     char path[64];

@@ -22,6 +22,14 @@ int kernel_xdp_detach_own(const char *interface, struct sl_error *error);
 // bpffs is mounted, so that the XDP program can share its maps with control.
 int kernel_bpffs_check(struct sl_error *error);
 
+// This process's AF_XDP sockets, a bit per file descriptor below KERNEL_FDS.
+#define KERNEL_FDS 4096
+struct kernel_sockets {
+    uint64_t bit[KERNEL_FDS / 64];
+};
+void kernel_xdp_sockets(struct kernel_sockets *sockets);
+// Closes those of `sockets` that still are AF_XDP sockets, and forgets them.
+void kernel_xdp_sockets_close(struct kernel_sockets *sockets);
 // True where the interface is up and has a carrier.
 bool kernel_interface_running(const char *interface);
 // Mbit/s, 0: not known.
