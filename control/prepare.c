@@ -32,7 +32,7 @@ static unsigned xdp_ports(const struct snapshot *snapshot, struct prefilter_xdp_
 }
 
 // The data plane pins its maps in the bpf file system itself or in a folder of its own there.
-static int xdp_open(struct daemon *daemon, struct prefilter_xdp_error *why)
+static int xdp_open(struct daemon *daemon, struct sl_error *why)
 {
     char folder[4096];
 
@@ -48,7 +48,7 @@ static int xdp_open(struct daemon *daemon, struct prefilter_xdp_error *why)
 static int xdp_install(struct daemon *daemon, const struct snapshot *snapshot,
                        const struct prefilter_xdp_port *port, unsigned ports, struct sl_error *error)
 {
-    struct prefilter_xdp_error why = {{0}};
+    struct sl_error why = {{0}};
     struct sl_segment_map map;
 
     int rc = sl_table_open(daemon->options.run_dir, &snapshot->table[SNAPSHOT_PREFILTER].ref, &map, error);
@@ -63,7 +63,7 @@ int prepare_xdp(void *context, const struct snapshot *snapshot, struct sl_error 
 {
     struct daemon *daemon = context;
     struct prefilter_xdp_port port[SL_MAX_PORTS] = {0};
-    struct prefilter_xdp_error why = {{0}};
+    struct sl_error why = {{0}};
     unsigned ports = xdp_ports(snapshot, port);
     uint64_t serial = snapshot->table[SNAPSHOT_PREFILTER].ref.serial;
 

@@ -6,7 +6,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
@@ -26,38 +25,28 @@ static const struct pin pin_drops = {SL_PREFILTER_MAP_DROPS, BPF_MAP_TYPE_PERCPU
 static const struct pin pin_hits = {SL_PREFILTER_MAP_HITS, BPF_MAP_TYPE_PERCPU_HASH, 4,
                                     sizeof(struct sl_prefilter_hits), XDP_PORTS};
 
-int xdp_fail(struct prefilter_xdp_error *error, int code, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof(error->text), format, arguments);
-    va_end(arguments);
-    return code;
-}
-
 // ---- opening ------------------------------------------------------------------------------------------------
-static int pin_missing(const char *directory, const struct pin *pin, int code,
-                       struct prefilter_xdp_error *error)
+static int pin_missing(const char *directory, const struct pin *pin, int code, struct sl_error *error)
 {
     struct statfs info;
 
     if (statfs(directory, &info) != 0 || info.f_type != BPF_FS_MAGIC)
-        return xdp_fail(error, code, "%s is no bpf file system; mend it with 'mount -t bpf bpf %s'",
-                        directory, directory);
+        return sl_error_set(error, code, "%s is no bpf file system; mend it with 'mount -t bpf bpf %s'",
+                            directory, directory);
     if (code == -EPERM || code == -EACCES)
-        return xdp_fail(error, code,
-                        "may not open %s/%s; give sluiced CAP_BPF and CAP_NET_ADMIN (in its systemd unit: "
-                        "AmbientCapabilities=)",
-                        directory, pin->name);
-    return xdp_fail(
+        return sl_error_set(
+            error, code,
+            "may not open %s/%s; give sluiced CAP_BPF and CAP_NET_ADMIN (in its systemd unit: "
+            "AmbientCapabilities=)",
+            directory, pin->name);
+    return sl_error_set(
         error, code,
         "%s/%s: %s; sluice-dp pins it when it brings up a port with XDP: start it first, with the same "
         "bpf file system",
         directory, pin->name, strerror(-code));
 }
 
-static int pin_open(const char *directory, const struct pin *pin, int *map, struct prefilter_xdp_error *error)
+static int pin_open(const char *directory, const struct pin *pin, int *map, struct sl_error *error)
 {
     char path[256];
     struct bpf_map_info info = {0};
@@ -68,10 +57,10 @@ static int pin_open(const char *directory, const struct pin *pin, int *map, stru
     if (*map < 0)
         return pin_missing(directory, pin, -errno, error);
     if (bpf_obj_get_info_by_fd(*map, &info, &length) != 0)
-        return xdp_fail(error, -errno, "cannot ask the kernel what %s is: %s", path, strerror(errno));
+        return sl_error_set(error, -errno, "cannot ask the kernel what %s is: %s", path, strerror(errno));
     if (info.type != pin->type || info.key_size != pin->key_bytes || info.value_size != pin->value_bytes ||
         info.max_entries != pin->entries)
-        return xdp_fail(
+        return sl_error_set(
             error, -EPROTO,
             "%s is of another version of sluice; mend it with: stop sluice-dp, 'rm %s/sluice_*', start it",
             path, directory);
@@ -96,13 +85,12 @@ static void ports_adopt(struct prefilter_xdp *xdp)
     xdp_sets_adopt(xdp, named);
 }
 
-int prefilter_xdp_open(struct prefilter_xdp **opened, const char *directory,
-                       struct prefilter_xdp_error *error)
+int prefilter_xdp_open(struct prefilter_xdp **opened, const char *directory, struct sl_error *error)
 {
     struct prefilter_xdp *xdp = calloc(1, sizeof(*xdp));
 
     if (!xdp)
-        return xdp_fail(error, -ENOMEM, "no memory left");
+        return sl_error_set(error, -ENOMEM, "no memory left");
     xdp->sets = xdp->ports = xdp->drops = xdp->hits = -1;
     xdp->cpus = libbpf_num_possible_cpus();
     int status = pin_open(directory, &pin_sets, &xdp->sets, error);
@@ -113,8 +101,8 @@ int prefilter_xdp_open(struct prefilter_xdp **opened, const char *directory,
     if (status == 0)
         status = pin_open(directory, &pin_hits, &xdp->hits, error);
     if (status == 0 && xdp->cpus < 0)
-        status =
-            xdp_fail(error, xdp->cpus, "cannot read the number of CPUs in /sys: %s", strerror(-xdp->cpus));
+        status = sl_error_set(error, xdp->cpus, "cannot read the number of CPUs in /sys: %s",
+                              strerror(-xdp->cpus));
     if (status != 0) {
         prefilter_xdp_close(xdp);
         return status;

@@ -8,6 +8,7 @@
 #ifndef CONTROL_PREFILTER_XDP_H
 #define CONTROL_PREFILTER_XDP_H
 
+#include "base/error.h"
 #include "shm/layout.h"
 
 struct prefilter_xdp;
@@ -17,22 +18,17 @@ struct prefilter_xdp_port {
     uint32_t slot; // in the port table: index of its rules in the prefilter table
 };
 
-struct prefilter_xdp_error {
-    char text[256]; // what failed and how to mend it
-};
-
 // Opens the pinned maps in `directory` of a bpf file system ("/sys/fs/bpf/sluice") and takes over what an
 // earlier control process installed. 0; -errno with *error: -ENOENT where no data plane has loaded its
 // program yet, -EPERM, -EPROTO where the maps are another version's.
-int prefilter_xdp_open(struct prefilter_xdp **xdp, const char *directory, struct prefilter_xdp_error *error);
+int prefilter_xdp_open(struct prefilter_xdp **xdp, const char *directory, struct sl_error *error);
 void prefilter_xdp_close(struct prefilter_xdp *xdp); // the maps stay as they are
 
 // Makes the programs do what the prefilter table says for these interfaces; interfaces not named are emptied
 // (all passes). Sets whose blob has not changed are not copied again. `table` may be NULL: no rules at all;
 // `size` is its mapping's. On error every interface does as before. 0 or -errno with *error.
 int prefilter_xdp_apply(struct prefilter_xdp *xdp, const struct sl_prefilter_table *table, uint64_t size,
-                        const struct prefilter_xdp_port *port, unsigned ports,
-                        struct prefilter_xdp_error *error);
+                        const struct prefilter_xdp_port *port, unsigned ports, struct sl_error *error);
 
 // Sums over CPUs since the data plane loaded its program. drop[SL_DROP_KINDS] by enum sl_drop.
 int prefilter_xdp_drops(struct prefilter_xdp *xdp, uint64_t *drop);

@@ -28,7 +28,7 @@ static const void *table_at(const struct change *c, uint64_t offset, uint64_t by
 }
 
 // Slot of the table's set, installed at its first mention. Slot or -errno.
-static int set_slot(struct change *c, uint32_t index, struct prefilter_xdp_error *error)
+static int set_slot(struct change *c, uint32_t index, struct sl_error *error)
 {
     const struct sl_prefilter_table *table = (const struct sl_prefilter_table *)c->table;
     const struct sl_prefilter_set *set;
@@ -36,13 +36,13 @@ static int set_slot(struct change *c, uint32_t index, struct prefilter_xdp_error
     bool fresh;
 
     if (index >= table->set_count || index >= SL_PREFILTER_SETS)
-        return xdp_fail(error, -EINVAL, "a prefilter rule names set %u of %u", index, table->set_count);
+        return sl_error_set(error, -EINVAL, "a prefilter rule names set %u of %u", index, table->set_count);
     if (c->slot_of[index] >= 0)
         return c->slot_of[index];
     set = table_at(c, table->set_offset + index * sizeof(*set), sizeof(*set));
     blob = set ? table_at(c, set->blob_offset, set->blob_size) : NULL;
     if (!blob)
-        return xdp_fail(error, -EINVAL, "prefilter set %u lies outside its file", index);
+        return sl_error_set(error, -EINVAL, "prefilter set %u lies outside its file", index);
     int slot = xdp_set_install(c->xdp, blob, set->blob_size, &fresh, error);
     if (slot < 0)
         return slot;
@@ -53,7 +53,7 @@ static int set_slot(struct change *c, uint32_t index, struct prefilter_xdp_error
 
 // The value for one interface: the table's rules with slots in place of sets.
 static int value_make(struct change *c, const struct prefilter_xdp_port *port,
-                      struct sl_prefilter_port *value, struct prefilter_xdp_error *error)
+                      struct sl_prefilter_port *value, struct sl_error *error)
 {
     const struct sl_prefilter_table *table = (const struct sl_prefilter_table *)c->table;
     const struct sl_prefilter_port *rules = NULL;
@@ -65,8 +65,8 @@ static int value_make(struct change *c, const struct prefilter_xdp_port *port,
         return 0;
     *value = *rules;
     if (value->rule_count > SL_PREFILTER_RULES)
-        return xdp_fail(error, -EINVAL, "a port with %u prefilter rules: at most %d", value->rule_count,
-                        SL_PREFILTER_RULES);
+        return sl_error_set(error, -EINVAL, "a port with %u prefilter rules: at most %d", value->rule_count,
+                            SL_PREFILTER_RULES);
     for (uint32_t i = 0; i < value->rule_count; i++) {
         int slot = set_slot(c, value->rule[i].set, error);
         if (slot < 0)
@@ -134,7 +134,7 @@ static void values_restore(struct change *c, const struct saved *saved, unsigned
     }
 }
 
-static int values_write(struct change *c, struct prefilter_xdp_error *error)
+static int values_write(struct change *c, struct sl_error *error)
 {
     struct saved *saved = calloc(XDP_PORTS, sizeof(*saved));
     int status = saved ? 0 : -ENOMEM;
@@ -147,8 +147,8 @@ static int values_write(struct change *c, struct prefilter_xdp_error *error)
             status = value_write(c->xdp, c->ifindex[i], &c->value[i]);
     }
     if (status != 0) {
-        xdp_fail(error, status, "cannot write the prefilter rules of interface %u into the kernel: %s",
-                 i > 0 ? c->ifindex[i - 1] : 0, strerror(-status));
+        sl_error_set(error, status, "cannot write the prefilter rules of interface %u into the kernel: %s",
+                     i > 0 ? c->ifindex[i - 1] : 0, strerror(-status));
         values_restore(c, saved, i);
     }
     free(saved);
@@ -177,14 +177,13 @@ static void others_remove(struct change *c)
 }
 
 int prefilter_xdp_apply(struct prefilter_xdp *xdp, const struct sl_prefilter_table *table, uint64_t size,
-                        const struct prefilter_xdp_port *port, unsigned ports,
-                        struct prefilter_xdp_error *error)
+                        const struct prefilter_xdp_port *port, unsigned ports, struct sl_error *error)
 {
     if (ports > XDP_PORTS)
-        return xdp_fail(error, -EINVAL, "%u ports with XDP: at most %d", ports, XDP_PORTS);
+        return sl_error_set(error, -EINVAL, "%u ports with XDP: at most %d", ports, XDP_PORTS);
     struct change *c = calloc(1, sizeof(*c));
     if (!c)
-        return xdp_fail(error, -ENOMEM, "no memory left");
+        return sl_error_set(error, -ENOMEM, "no memory left");
     c->xdp = xdp;
     c->table = (const uint8_t *)table;
     c->size = size;

@@ -21,13 +21,9 @@ struct prefilter_xdp {
     struct xdp_slot slot[XDP_SLOTS];
 };
 
-// Writes a sentence and returns `code`.
-int xdp_fail(struct prefilter_xdp_error *error, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 // xdp_sets.c: slot that holds this blob; copied into a fresh map where none does. `fresh` tells. Slot or -errno.
 int xdp_set_install(struct prefilter_xdp *xdp, const void *blob, uint64_t size, bool *fresh,
-                    struct prefilter_xdp_error *error);
+                    struct sl_error *error);
 // Empties a slot. Its map goes when no program looks into it any more.
 void xdp_set_remove(struct prefilter_xdp *xdp, uint32_t slot);
 // Waits until no program run that began before is still going on.

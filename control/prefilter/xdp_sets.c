@@ -66,22 +66,22 @@ static uint32_t slot_choose(const struct prefilter_xdp *xdp, uint64_t hash, uint
 }
 
 int xdp_set_install(struct prefilter_xdp *xdp, const void *blob, uint64_t size, bool *fresh,
-                    struct prefilter_xdp_error *error)
+                    struct sl_error *error)
 {
     uint64_t hash = XXH3_64bits(blob, size);
     uint32_t i = slot_choose(xdp, hash, size);
 
     *fresh = false;
     if (i == XDP_SLOTS)
-        return xdp_fail(error, -ENOSPC, "no slot left for another prefilter set: at most %d at once",
-                        XDP_SLOTS);
+        return sl_error_set(error, -ENOSPC, "no slot left for another prefilter set: at most %d at once",
+                            XDP_SLOTS);
     if (xdp->slot[i].used)
         return (int)i;
     int status = slot_fill(xdp, i, blob, size);
     if (status != 0)
-        return xdp_fail(error, status, "cannot load a prefilter set of %llu MiB into the kernel: %s%s",
-                        (unsigned long long)(size >> 20), strerror(-status),
-                        status == -EPERM ? "; sluiced needs CAP_BPF" : "");
+        return sl_error_set(error, status, "cannot load a prefilter set of %llu MiB into the kernel: %s%s",
+                            (unsigned long long)(size >> 20), strerror(-status),
+                            status == -EPERM ? "; sluiced needs CAP_BPF" : "");
     xdp->slot[i] = (struct xdp_slot){.used = true, .hash = hash, .size = size};
     *fresh = true;
     return (int)i;

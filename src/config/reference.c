@@ -88,6 +88,13 @@ static void print_cell(FILE *out, const char *text)
         fprintf(out, *text == '|' ? "\\%c" : "%c", *text);
 }
 
+// "nat.pools[]": where the keys of `key` stand.
+static void inner_path(const char *path, const struct sl_key *key, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%s%s%s%s", path, path[0] ? "." : "", key->name,
+             key->type == SL_KEY_MAPS ? "[]" : "");
+}
+
 static void markdown_section(FILE *out, const struct sl_key *keys, const char *path)
 {
     if (path[0])
@@ -112,8 +119,7 @@ static void markdown_section(FILE *out, const struct sl_key *keys, const char *p
 
         if (!key->keys)
             continue;
-        snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] ? "." : "", key->name,
-                 key->type == SL_KEY_MAPS ? "[]" : "");
+        inner_path(path, key, inner);
         markdown_section(out, key->keys, inner);
     }
 }
@@ -181,8 +187,7 @@ static void scdoc_section(FILE *out, const struct sl_key *keys, const char *path
 
         if (!key->keys)
             continue;
-        snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] ? "." : "", key->name,
-                 key->type == SL_KEY_MAPS ? "[]" : "");
+        inner_path(path, key, inner);
         scdoc_section(out, key->keys, inner);
     }
 }

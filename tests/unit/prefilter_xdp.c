@@ -44,7 +44,7 @@ static int give_up(struct world *world, const char *what, int error)
 static int start(void **state)
 {
     static struct world world = {.directory = "/tmp/sluice-bpf-XXXXXX"};
-    struct prefilter_xdp_error error;
+    struct sl_error error;
 
     *state = &world;
     world.table = vectors_table_new();
@@ -96,7 +96,7 @@ static struct world *world_of(void **state)
 static void rules_apply(struct world *world, unsigned port)
 {
     struct prefilter_xdp_port at = {.ifindex = IFINDEX, .slot = port};
-    struct prefilter_xdp_error error = {{0}};
+    struct sl_error error = {{0}};
     int status = prefilter_xdp_apply(world->xdp, world->table.table, world->table.size, &at, 1, &error);
 
     if (status != 0)
@@ -203,7 +203,7 @@ static void prefilter_in_xdp_agrees_with_c_on_random_frames(void **state)
 static void prefilter_without_rules_lets_all_but_malformed_pass_in_xdp(void **state)
 {
     struct world *world = world_of(state);
-    struct prefilter_xdp_error error;
+    struct sl_error error;
     uint8_t frame[VECTOR_FRAME];
 
     assert_int_equal(prefilter_xdp_apply(world->xdp, NULL, 0, NULL, 0, &error), 0);
@@ -232,7 +232,7 @@ static unsigned slots_used(struct world *world)
 static void prefilter_sets_that_no_rule_names_any_more_leave_the_kernel(void **state)
 {
     struct world *world = world_of(state);
-    struct prefilter_xdp_error error;
+    struct sl_error error;
     struct prefilter_xdp *later;
 
     rules_apply(world, 3);
@@ -259,7 +259,7 @@ static void prefilter_table_that_lies_changes_nothing_in_xdp(void **state)
 {
     struct world *world = world_of(state);
     struct prefilter_xdp_port at[2] = {{.ifindex = IFINDEX, .slot = 0}, {.ifindex = 2, .slot = 1}};
-    struct prefilter_xdp_error error = {{0}};
+    struct sl_error error = {{0}};
     uint8_t frame[VECTOR_FRAME];
 
     rules_apply(world, 0);
@@ -274,7 +274,7 @@ static void prefilter_table_that_lies_changes_nothing_in_xdp(void **state)
 static void prefilter_open_says_how_to_mend_what_is_missing(void **state)
 {
     struct world *world = world_of(state);
-    struct prefilter_xdp_error error = {{0}};
+    struct sl_error error = {{0}};
     struct prefilter_xdp *none = NULL;
     char path[64];
 
@@ -356,7 +356,7 @@ static void prefilter_set_of_a_million_prefixes_loads_in_bulk(void **state)
     assert_int_equal(sl_prefix_set_build(&set, (uint8_t *)table + 4096, size - 4096), 0);
     double built = now_ms();
     struct prefilter_xdp_port at = {.ifindex = IFINDEX, .slot = 0};
-    struct prefilter_xdp_error error;
+    struct sl_error error;
     assert_int_equal(prefilter_xdp_apply(world->xdp, table, size, &at, 1, &error), 0);
     print_message("%zu prefixes, %.0f MiB: built in %.0f ms, live in XDP after %.0f ms more\n", set.count,
                   (double)size / (1 << 20), built - begin, now_ms() - built);
