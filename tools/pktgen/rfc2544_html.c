@@ -20,8 +20,8 @@ static void table_draw(FILE *out, const struct rfc2544_report *report)
             out,
             "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%" PRIu64
             "</td></tr>\n",
-            row->name, report_scaled(row->throughput[0].lower, text[0]),
-            report_scaled(row->throughput[1].lower, text[1]), report_scaled(row->offered_max, text[2]),
+            row->name, report_scaled(row->throughput[0].carried, text[0]),
+            report_scaled(row->throughput[1].carried, text[1]), report_scaled(row->offered_max, text[2]),
             report_time(row->latency[0].p50, text[3]), report_time(row->latency[0].p99, text[4]),
             report_time(row->latency[1].p50, text[5]), row->burst_frames);
     }
@@ -33,8 +33,8 @@ static void throughput_draw(FILE *out, const struct rfc2544_report *report)
 {
     struct plot_bar bar[RFC2544_SIZES];
     for (uint32_t i = 0; i < report->rows; i++)
-        bar[i] = (struct plot_bar){report->row[i].name, report->row[i].throughput[0].lower,
-                                   report->row[i].throughput[1].lower};
+        bar[i] = (struct plot_bar){report->row[i].name, report->row[i].throughput[0].carried,
+                                   report->row[i].throughput[1].carried};
     plot_bars(out, "Throughput by frame size (dark: no loss, light: 0.5 %)", "packets a second", bar,
               report->rows);
 }

@@ -148,7 +148,7 @@ static int back_to_back(struct rfc2544_bench *bench, struct rfc2544_row *row)
 // Section 26.5: an overload, then half of the throughput, in slices: the end of the last slice that lost something.
 static int recovery(struct rfc2544_bench *bench, struct rfc2544_row *row)
 {
-    double rate = row->throughput[0].lower, overload = rate * OVERLOAD;
+    double rate = row->throughput[0].carried, overload = rate * OVERLOAD;
     if (!row->throughput[0].found)
         return 0;
     progress(bench, row, "recovery from overload");
@@ -166,7 +166,7 @@ static int recovery(struct rfc2544_bench *bench, struct rfc2544_row *row)
 // Section 26.6: half of the throughput while a command resets the device; the longest silence.
 static int reset(struct rfc2544_bench *bench, struct rfc2544_row *row)
 {
-    double rate = row->throughput[0].lower;
+    double rate = row->throughput[0].carried;
     if (!bench->reset_command || !row->throughput[0].found)
         return 0;
     progress(bench, row, "reset");
@@ -188,7 +188,7 @@ int rfc2544_measure(struct rfc2544_bench *bench, struct rfc2544_row *row)
     int rc = ceiling(bench, row, &forwarded);
     for (uint32_t i = 0; rc == 0 && i < RFC2544_GOALS; i++)
         rc = throughput(bench, row, forwarded, i);
-    double loss_free = row->throughput[0].lower;
+    double loss_free = row->throughput[0].carried;
     for (uint32_t i = 0; rc == 0 && (bench->tests & RFC2544_LATENCY) && i < 2; i++)
         rc = latency_at(bench, row, loss_free / (i + 1), &row->latency[i]);
     if (rc == 0 && (bench->tests & RFC2544_LOSS))

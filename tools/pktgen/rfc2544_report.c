@@ -8,7 +8,7 @@
 
 static const char *rate_text(const struct search_result *search, char out[16])
 {
-    return search->found ? report_scaled(search->lower, out) : "none";
+    return search->found ? report_scaled(search->carried, out) : "none";
 }
 
 static void row_text(FILE *out, const struct rfc2544_report *report, const struct rfc2544_row *row)
@@ -17,7 +17,7 @@ static void row_text(FILE *out, const struct rfc2544_report *report, const struc
     fprintf(out, "%-6s %10s%s %10s %10s %10s", row->name, rate_text(&row->throughput[0], rate[0]),
             row->throughput[0].bounded || !row->throughput[0].found ? " " : "+",
             rate_text(&row->throughput[1], rate[1]),
-            report_scaled(row->throughput[0].lower * row->mean_size * 8, bits),
+            report_scaled(row->throughput[0].carried * row->mean_size * 8, bits),
             report_scaled(row->offered_max, most));
     fprintf(out, " %10s %10s %10s", report_time(row->latency[0].p50, p50),
             report_time(row->latency[0].p99, p99), report_time(row->latency[1].p50, half));
@@ -55,7 +55,7 @@ void rfc2544_text(FILE *out, const struct rfc2544_report *report)
 static json_t *search_json(const struct search_result *search, double goal)
 {
     return json_pack("{s:f, s:b, s:b, s:f, s:f, s:f, s:i}", "loss_allowed", goal, "found", search->found,
-                     "bounded", search->bounded, "pps", search->lower, "pps_refuted", search->upper,
+                     "bounded", search->bounded, "pps", search->carried, "pps_refuted", search->upper,
                      "loss_seen", search->loss, "trials", (int)search->trials);
 }
 
@@ -103,7 +103,7 @@ int rfc2544_csv(const char *path, const struct rfc2544_report *report, struct sl
     for (uint32_t i = 0; i < report->rows; i++) {
         const struct rfc2544_row *row = &report->row[i];
         fprintf(out, "%s,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%" PRIu64 ",%.0f,%.1f\n", row->name,
-                row->offered_max, row->throughput[0].lower, row->throughput[1].lower, row->latency[0].p50,
+                row->offered_max, row->throughput[0].carried, row->throughput[1].carried, row->latency[0].p50,
                 row->latency[0].p99, row->latency[1].p50, row->latency[1].p99, row->burst_frames,
                 row->recovery_ms, row->reset_ms);
     }

@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <math.h>
 
-#define OFFERED_LEAST 0.98 // less than this of the load was sent: the load was not tested
+#define OFFERED_LEAST 0.98 // less than this of the load was sent: the generator was kept from its core
+#define ATTEMPTS      3    // at a trial whose load was not sent
 #define COARSE        8    // times the width: where short trials stop
 
 struct search {
@@ -18,35 +19,38 @@ struct search {
     double low, high; // bounds of the phase, low <= high
 };
 
-// One trial; 1 where the load held, 0 where not, -errno.
-static int trial(struct search *s, double load, uint64_t duration_us, double *loss)
+// One trial; 1 where the loss is within the goal, 0 where not, -errno. A load that was not sent is tried again; where
+// it cannot be sent at all, the verdict is on what was.
+static int trial(struct search *s, double load, uint64_t duration_us, struct search_measured *measured)
 {
-    struct search_measured measured = {0};
-    if (s->result->trials == s->wish->trials_max)
-        return -E2BIG;
-    s->result->trials++;
-    int rc = s->measure(s->context, load, duration_us, &measured);
-    if (rc != 0)
-        return rc;
-    *loss = measured.loss;
-    return measured.loss <= s->wish->goal && measured.offered >= load * OFFERED_LEAST;
+    for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (s->result->trials == s->wish->trials_max)
+            return -E2BIG;
+        s->result->trials++;
+        int rc = s->measure(s->context, load, duration_us, measured);
+        if (rc != 0)
+            return rc;
+        if (measured->offered >= load * OFFERED_LEAST)
+            break;
+    }
+    return measured->loss <= s->wish->goal;
 }
 
-// Trials of full length until one verdict has its majority.
-static int verdict(struct search *s, double load, double *loss)
+// Trials of full length until one verdict has its majority; `worst` of those that held: most loss, least sent.
+static int verdict(struct search *s, double load, struct search_measured *worst)
 {
     uint32_t held = 0, failed = 0;
-    *loss = 0;
+    *worst = (struct search_measured){.offered = load};
     while (held < s->wish->confirm && failed < s->wish->confirm) {
-        double one = 0;
+        struct search_measured one = {0};
         int rc = trial(s, load, s->wish->final_us, &one);
         if (rc < 0)
             return rc;
-        if (rc) {
-            held++;
-            *loss = fmax(*loss, one);
-        } else {
-            failed++;
+        held += rc == 1;
+        failed += rc == 0;
+        if (rc == 1) {
+            worst->loss = fmax(worst->loss, one.loss);
+            worst->offered = fmin(worst->offered, one.offered);
         }
     }
     return held == s->wish->confirm;
@@ -57,34 +61,40 @@ static bool narrow(const struct search *s, double times)
     return s->high - s->low <= s->wish->width * times * s->high;
 }
 
-// Short trials; what they say is only where to look.
+// Short trials; what they say is only where to look. Begins at the hint and, where that holds, goes up from there in
+// growing steps; then the bounds are halved.
 static int narrow_quickly(struct search *s)
 {
-    double loss, hint = s->wish->hint;
-    for (bool first = true; !narrow(s, COARSE); first = false) {
-        bool usable = first && hint > s->low && hint < s->high;
-        double load = usable ? hint * (1 - s->wish->width) : (s->low + s->high) / 2;
-        int rc = trial(s, load, s->wish->quick_us, &loss);
+    struct search_measured measured;
+    double width = s->wish->width, load = s->wish->hint * (1 - width), step = COARSE * width / 2;
+    bool near = load > s->low && load < s->high;
+    while (!narrow(s, COARSE)) {
+        load = near ? load : (s->low + s->high) / 2;
+        int rc = trial(s, load, s->wish->quick_us, &measured);
         if (rc < 0)
             return rc;
         if (rc)
             s->low = load;
         else
             s->high = load;
+        load *= 1 + step;
+        step *= 2;
+        near = near && rc && load < s->high;
     }
     return 0;
 }
 
 static int decide_lower(struct search *s, double load)
 {
-    double loss;
-    int rc = verdict(s, load, &loss);
+    struct search_measured worst;
+    int rc = verdict(s, load, &worst);
     if (rc < 0)
         return rc;
     if (rc) {
         s->result->found = true;
         s->result->lower = s->low = load;
-        s->result->loss = loss;
+        s->result->carried = worst.offered;
+        s->result->loss = worst.loss;
         return 1;
     }
     s->result->bounded = true;

@@ -29,9 +29,10 @@ struct search_wish {
 };
 
 struct search_result {
-    bool found;   // some load held
-    bool bounded; // some higher load did not: `upper`
-    double lower; // the answer
+    bool found;     // some load held
+    bool bounded;   // some higher load did not: `upper`
+    double lower;   // the highest load that held
+    double carried; // the answer: of that load, what the generator really sent
     double upper;
     double loss;     // worst that was seen in a trial of full length that held at `lower`
     uint32_t trials; // measured

@@ -13,6 +13,7 @@
 
 #define BUFFERS_PER_QUEUE 6144 // both rings of a queue, and what is on its way
 #define BUFFERS_SHARED    4096
+#define LINK_STEP_MS      20
 #define LINE_BPS_UNKNOWN  10000000000ULL
 
 static void signals_make(sigset_t *set)
@@ -117,6 +118,31 @@ void session_close(struct session *session)
     rte_mempool_free(session->pool);
     session->pool = NULL;
     rte_eal_cleanup();
+}
+
+static int link_wait(struct session *session, const struct session_port *port, double wait_s,
+                     struct sl_error *error)
+{
+    struct rte_eth_link link = {0};
+    for (double waited = 0;; waited += LINK_STEP_MS / 1000.0) {
+        if (rte_eth_link_get_nowait(port->device.id, &link) == 0 && link.link_status)
+            return 0;
+        if (waited >= wait_s)
+            return sl_error_set(
+                error, -ENOLINK,
+                "port %s: its link is down; start what is at the other end, or wait longer with --wait",
+                port->name);
+        if (session_wait_ms(session, LINK_STEP_MS))
+            return sl_error_set(error, -EINTR, "ended before the link of port %s came up", port->name);
+    }
+}
+
+int session_links_wait(struct session *session, double wait_s, struct sl_error *error)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < session->ports; i++)
+        rc = link_wait(session, &session->port[i], wait_s, error);
+    return rc;
 }
 
 int session_launch(struct session *session, int (*work)(void *), void *const *argument)

@@ -58,6 +58,8 @@ void session_signals_take(void);
 // 0, or -errno with a sentence; nothing stays open then.
 int session_open(struct session *session, const struct session_wish *wish, struct sl_error *error);
 void session_close(struct session *session);
+// Waits up to `wait_s` seconds for every port's link. 0, or -ENOLINK or -EINTR with a sentence.
+int session_links_wait(struct session *session, double wait_s, struct sl_error *error);
 // Runs work(argument[i]) on worker i; 0, or -EBUSY where one is still running.
 int session_launch(struct session *session, int (*work)(void *), void *const *argument);
 // True while a worker of the last launch runs.

@@ -1,29 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Called by the modes between session_open() and the first trial, on the main thread.
 #include "station.h"
-#include <errno.h>
 #include <string.h>
-#include <rte_ethdev.h>
 #include "config/text.h"
-
-#define LINK_STEP_MS 20
-
-static int link_wait(struct session *session, uint32_t port, double wait_s, struct sl_error *error)
-{
-    struct rte_eth_link link = {0};
-    for (double waited = 0;; waited += LINK_STEP_MS / 1000.0) {
-        if (rte_eth_link_get_nowait(session->port[port].device.id, &link) == 0 && link.link_status)
-            return 0;
-        if (waited >= wait_s)
-            return sl_error_set(
-                error, -ENOLINK,
-                "port %s: its link is down; start what is at the other end, or wait longer with --wait",
-                session->port[port].name);
-        if (session_wait_ms(session, LINK_STEP_MS))
-            return sl_error_set(error, -EINTR, "ended before the link of port %s came up",
-                                session->port[port].name);
-    }
-}
 
 static const struct profile_port *port_profile(const struct options *options, const struct session *session,
                                                uint32_t port)
@@ -100,11 +79,10 @@ static int port_streams_aim(struct session *session, struct plan *plan, const st
 int station_open(struct session *session, const struct options *options, struct plan *plan,
                  struct neighbor_self *self, struct sl_error *error)
 {
-    int rc = 0;
+    int rc = session_links_wait(session, options->wait_s, error);
     for (uint32_t port = 0; rc == 0 && port < session->ports; port++) {
         const struct profile_port *profile = port_profile(options, session, port);
         self_fill(session, plan, profile, port, &self[port]);
-        rc = link_wait(session, port, options->wait_s, error);
         for (int v4 = 0; rc == 0 && v4 < 2; v4++)
             rc = port_streams_aim(session, plan, profile, &self[port], port, v4, error);
     }

@@ -17,7 +17,7 @@ static bool stream_done(const struct worker *worker, const struct stream *stream
 }
 
 // False where every stream has reached its limit.
-static bool send(struct worker *worker, uint64_t tsc)
+static bool streams_send(struct worker *worker, uint64_t tsc)
 {
     bool more = false;
     for (uint32_t i = 0; i < worker->streams; i++) {
@@ -40,7 +40,7 @@ int worker_run(void *argument)
         receive(worker);
     for (; now < worker->end_tsc && !session_stopping(worker->session); now = rte_rdtsc()) {
         receive(worker);
-        if (!send(worker, now))
+        if (!streams_send(worker, now))
             break;
         worker->passes++;
     }
