@@ -67,7 +67,7 @@ static int mtu_check(const struct ports *ports, const struct sl_port *wanted, st
         return 0;
     return sl_error_set(error, -EMSGSIZE,
                         "port %s: an MTU of %u: the packet buffers were made for less when the data plane "
-                        "started; restart sluice-dp (flows survive)",
+                        "started; stop sluice-dp, apply once more, start it (flows survive)",
                         wanted->name, wanted->mtu);
 }
 
