@@ -3,7 +3,6 @@
 #include "flow/index.h"
 
 #include <errno.h>
-#include <string.h>
 #include "flow/memory.h"
 
 #define ROOM_DEPTH 2 // how many moves in a row may make room: 7 + 49 buckets looked at on either side
@@ -24,12 +23,6 @@ void flow_index_fini(struct flow_index *index)
 {
     flow_memory_free(index->bucket, index->size_bytes);
     index->bucket = NULL;
-}
-
-void flow_index_flush(struct flow_index *index)
-{
-    memset(index->bucket, 0, index->size_bytes);
-    index->keys = 0;
 }
 
 static int slot_free(const struct flow_bucket *bucket)

@@ -36,7 +36,6 @@ struct flow_index {
 // 0 or -ENOMEM.
 int flow_index_init(struct flow_index *index, uint32_t flows);
 void flow_index_fini(struct flow_index *index);
-void flow_index_flush(struct flow_index *index);
 
 // Adds a reference. 0, or -ENOSPC where no way to make room was found within bounds: treat as a full table.
 int flow_index_insert(struct flow_index *index, uint32_t hash, uint32_t ref);

@@ -263,8 +263,8 @@ static void burst_run(struct harness_nat *n, bool spoiled)
     harness_settle(n->h);
 }
 
-// One gateway's life. harness_nat_free() fails where a buffer, a flow's mapping or a block was lost.
-static void round_run(uint64_t seed)
+// One gateway's life; the flows it opened. harness_nat_free() fails where a buffer, a mapping or a block was lost.
+static uint64_t round_run(uint64_t seed)
 {
     state_word = seed;
     bool spoiled = draw(2);
@@ -282,22 +282,25 @@ static void round_run(uint64_t seed)
         look(n, !spoiled);
         flows_are_found(n);
     }
+    uint64_t created = harness_counted(n->h, SL_COUNTER_flow_created);
     harness_nat_free(n);
+    return created;
 }
 
 static void the_pipeline_stands_hostile_traffic(void **state)
 {
     time_t end = time(NULL) + (time_t)seconds;
-    uint64_t rounds = 0;
+    uint64_t rounds = 0, created = 0;
 
     do {
         uint64_t seed = (first_seed + rounds) * 0x9e3779b97f4a7c15u | 1;
         if (rounds % 100 == 0)
             print_message("round %llu, seed %llu\n", (unsigned long long)rounds,
                           (unsigned long long)(first_seed + rounds));
-        round_run(seed);
+        created += round_run(seed);
         rounds++;
     } while (time(NULL) < end);
+    assert_true(created > 100 * rounds); // or it was not NAT that stood it
     print_message("%llu rounds from seed %llu\n", (unsigned long long)rounds, (unsigned long long)first_seed);
 }
 
