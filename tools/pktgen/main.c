@@ -11,6 +11,7 @@ static const struct generator_mode *const modes[] = {
     &mode_rfc2544,
     &mode_replay,
     &mode_reflect,
+    &mode_stateful,
 };
 
 static void usage(FILE *out)
