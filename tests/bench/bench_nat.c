@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cycles per packet of the whole pipeline in one process, without a driver: received frames in, frames in the tx
-// buffer out. Routing (1 and 1 M routes) and NAT44 (flows known, in random order; flows new), UDP of 64 bytes.
+// buffer out. Routing (1 and 1 M routes), the prefilter in front of it (1 and 1 M denied prefixes) and NAT44 (flows
+// known, in random order; flows new), UDP of 64 bytes.
 //
 // Frames are made anew before every burst and only pipeline_run() is timed, so a burst finds its headers in the
 // cache, as a NIC with direct cache access leaves them, and everything else where the last million packets have left
-// it. The median is over all chunks of 4096 packets of all runs, so that a chunk in which the kernel took the core
+// it. Tables are in huge pages, as src/shm/huge.h has them. What reading the clock costs, with the fence that keeps
+// the last burst's stores in its own account, is measured first and taken off. The median is over all chunks of 4096 packets of all runs, so that a chunk in which the kernel took the core
 // away does not count; the breakdown is of a run of its own, whose meters cost some cycles.
 //
-//     bench_nat [--json] [--runs N] [--flows N] [--only-nat] [--small-pages]
+//     bench_nat [--json] [--runs N] [--flows N] [--only CASE] [--small-pages]
 #include <getopt.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <rte_cycles.h>
 #include "../packet/harness_nat.h"
+#include "table/prefix_set.h"
 #include "table/route_table.h"
 
 #define FRAMES      1024 // in turn, so that a burst's buffers are not the last burst's
@@ -36,8 +39,11 @@ struct bench {
     unsigned runs;
     double *value; // cycles per packet of each chunk
     size_t values;
-    bool json, printed, only_nat;
+    uint64_t clock_cycles; // of reading it twice
+    bool json, printed;
+    const char *only; // cases whose name begins so
     struct sl_route_table *routes;
+    uint64_t routes_bytes;
 };
 
 struct result {
@@ -123,6 +129,15 @@ static void tuples_routed(struct bench *b)
 }
 
 // ---- running -----------------------------------------------------------------------------------------------
+static void clock_measure(struct bench *b)
+{
+    b->clock_cycles = UINT64_MAX;
+    for (unsigned i = 0; i < 10000; i++) {
+        uint64_t start = rte_rdtsc_precise();
+        b->clock_cycles = RTE_MIN(b->clock_cycles, rte_rdtsc_precise() - start);
+    }
+}
+
 // Sends `count` packets, tuples `first` and on, in turn over `among`; cycles of pipeline_run alone.
 static uint64_t packets_send(struct bench *b, uint32_t first, uint32_t count, uint32_t among)
 {
@@ -136,7 +151,7 @@ static uint64_t packets_send(struct bench *b, uint32_t first, uint32_t count, ui
         }
         uint64_t start = rte_rdtsc_precise();
         pipeline_run(worker, NAT_LAN, frames, (uint16_t)b->burst);
-        cycles += rte_rdtsc_precise() - start;
+        cycles += rte_rdtsc_precise() - start - b->clock_cycles;
         if (worker->tx[NAT_WAN].count != b->burst) {
             fprintf(stderr, "bench_nat: %u of %u packets left\n", worker->tx[NAT_WAN].count, b->burst);
             exit(1);
@@ -288,9 +303,9 @@ static void routes_use(struct bench *b, uint32_t routes)
     rib_default(rib);
     rib_fill(rib, routes);
     uint64_t size = sl_rib_prepare(rib);
-    free(b->routes);
-    b->routes = aligned_alloc(2u << 20, (size + (2u << 20) - 1) & ~((2ull << 20) - 1));
-    memset(b->routes, 0, size);
+    flow_memory_free(b->routes, b->routes_bytes);
+    b->routes = flow_memory_new(size);
+    b->routes_bytes = size;
     if (sl_rib_compile(rib, b->routes, size) != 0)
         exit(1);
     struct tables *tables = &b->h->tables;
@@ -317,7 +332,7 @@ static void options(struct bench *b, int argc, char **argv)
 {
     const struct option known[] = {
         {"json", no_argument, NULL, 'j'},        {"runs", required_argument, NULL, 'r'},
-        {"flows", required_argument, NULL, 'f'}, {"only-nat", no_argument, NULL, 'n'},
+        {"flows", required_argument, NULL, 'f'}, {"only", required_argument, NULL, 'o'},
         {"small-pages", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (o == 'j')
@@ -326,13 +341,93 @@ static void options(struct bench *b, int argc, char **argv)
             b->runs = (unsigned)RTE_MIN(strtoul(optarg, NULL, 10), (unsigned long)RUNS_MOST);
         else if (o == 'f')
             b->flows = (uint32_t)strtoul(optarg, NULL, 10);
-        else if (o == 'n')
-            b->only_nat = true;
+        else if (o == 'o')
+            b->only = optarg;
         else if (o == 's')
             prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
         else
             exit(2);
     }
+}
+
+// ---- the prefilter -----------------------------------------------------------------------------------------
+static const struct sl_lpm *denied_of(const struct sl_prefilter_table *table)
+{
+    const struct sl_prefilter_set *set = (const void *)((const uint8_t *)table + table->set_offset);
+
+    return (const void *)((const uint8_t *)table + set->blob_offset);
+}
+
+// A table with one set, denied on every port by one rule.
+static struct sl_prefilter_table *prefilter_make(const struct sl_prefix_set *denied, uint64_t *bytes)
+{
+    uint64_t sets = sizeof(struct sl_prefilter_table), ports = sets + sizeof(struct sl_prefilter_set);
+    uint64_t blob = RTE_ALIGN_CEIL(ports + SL_MAX_PORTS * sizeof(struct sl_prefilter_port), SL_LPM_BLOCK);
+
+    *bytes = blob + sl_prefix_set_size(denied);
+    struct sl_prefilter_table *table = flow_memory_new(*bytes);
+    uint8_t *base = (uint8_t *)table;
+    table->set_count = 1;
+    table->set_offset = sets;
+    table->port_count = SL_MAX_PORTS;
+    table->port_offset = ports;
+    ((struct sl_prefilter_set *)(base + sets))->blob_offset = blob;
+    for (uint32_t i = 0; i < SL_MAX_PORTS; i++)
+        ((struct sl_prefilter_port *)(base + ports))[i] = (struct sl_prefilter_port){
+            .rule_count = 1, .fallback = SL_PREFILTER_ALLOW, .rule = {{.action = SL_PREFILTER_DENY}}};
+    if (sl_prefix_set_build(denied, base + blob, *bytes - blob) != 0)
+        exit(1);
+    return table;
+}
+
+// As block lists are: single addresses and whole /24s, all over 20.0.0.0 to 99.255.255.255.
+static void denied_draw(struct sl_prefix_set *denied, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t len = draw() % 2 ? 32 : 24;
+        uint32_t addr = 0x14000000 + (uint32_t)(draw() % (80u << 24));
+        struct sl_prefix prefix = {.ip = sl_ip_v4(sl_be32_of(addr & ~0u << (32 - len))), .len = len};
+        sl_prefix_set_add(denied, &prefix);
+    }
+    sl_prefix_set_finish(denied);
+}
+
+// Sources from among the denied prefixes, but none of them.
+static void tuples_allowed(struct bench *b, const struct sl_lpm *denied)
+{
+    for (uint32_t i = 0; i < b->flows; i++) {
+        struct sl_ip src;
+        do
+            src = sl_ip_v4(sl_be32_of(0x14000000 + (uint32_t)(draw() % (80u << 24))));
+        while (sl_prefix_set_contains(denied, &src));
+        b->tuple[i] = (struct tuple){.src = src.w[3],
+                                     .sport = sl_be16_of(4096),
+                                     .dst = sl_be32_of(0xc0000201),
+                                     .dport = sl_be16_of(4000)};
+        tuple_checksums(b, &b->tuple[i]);
+    }
+}
+
+static void case_prefilter(struct bench *b, uint32_t count)
+{
+    struct sl_prefix_set denied = {0};
+    uint64_t bytes;
+
+    denied_draw(&denied, count);
+    struct sl_prefilter_table *table = prefilter_make(&denied, &bytes);
+    sl_prefix_set_fini(&denied);
+    tuples_allowed(b, denied_of(table));
+    b->h->tables.prefilter = table;
+    b->h->port[NAT_LAN].flags = SL_PORT_PREFILTER | SL_PORT_MARTIANS;
+    case_routed(b, "prefilter", count);
+    b->h->tables.prefilter = NULL;
+    flow_memory_free(table, bytes);
+}
+
+// ---- all of it ---------------------------------------------------------------------------------------------
+static bool wanted(const struct bench *b, const char *name)
+{
+    return b->only == NULL || strncmp(name, b->only, strlen(b->only)) == 0;
 }
 
 static void cases_routed(struct bench *b)
@@ -345,20 +440,30 @@ static void cases_routed(struct bench *b)
     case_routed(b, "route", 1000000);
 }
 
+static void cases_nat(struct bench *b)
+{
+    b->h->port[NAT_LAN].flags = SL_PORT_NAT;
+    tuples_nat(b);
+    case_known(b, 1);
+    case_known(b, 65536);
+    case_known(b, b->flows);
+    case_new(b, b->flows);
+}
+
 static void all_cases(struct bench *b)
 {
     const uint32_t bursts[] = {32, 64};
     for (unsigned i = 0; i < RTE_DIM(bursts); i++) {
         b->burst = bursts[i];
-        if (!b->only_nat)
+        if (wanted(b, "route"))
             cases_routed(b);
-        b->h->port[NAT_LAN].flags = SL_PORT_NAT;
         routes_use(b, 1);
-        tuples_nat(b);
-        case_known(b, 1);
-        case_known(b, 65536);
-        case_known(b, b->flows);
-        case_new(b, b->flows);
+        if (wanted(b, "prefilter")) {
+            case_prefilter(b, 1);
+            case_prefilter(b, 1000000);
+        }
+        if (wanted(b, "nat44"))
+            cases_nat(b);
     }
 }
 
@@ -369,6 +474,7 @@ int main(int argc, char **argv)
     b.value = calloc((size_t)RUNS_MOST * (RTE_MAX(PACKETS, b.flows) / CHUNK), sizeof(*b.value));
     if (harness_start(NULL) != 0)
         return 1;
+    clock_measure(&b);
     gateway_make(&b);
     if (!b.json)
         printf("%-22s %9s %5s %9s %9s %9s   %s\n", "cycles per packet", "count", "burst", "median", "tenth",
