@@ -17,7 +17,7 @@ struct wanted { // packets of the burst that need a lookup, by family
     const struct sl_ip *v6[BURST_MAX];
     struct sl_ip v6_address[BURST_MAX];
     uint32_t leaf[BURST_MAX];
-    uint8_t at_v4[BURST_MAX], at_v6[BURST_MAX]; // places in the burst
+    struct packet *at_v4[BURST_MAX], *at_v6[BURST_MAX];
     uint32_t count_v4, count_v6;
 };
 
@@ -72,8 +72,7 @@ static bool special_v6(struct worker *worker, struct burst *burst, struct packet
 static void gather(struct worker *worker, struct burst *burst, struct wanted *wanted)
 {
     wanted->count_v4 = wanted->count_v6 = 0;
-    for (uint32_t i = 0; i < burst->count; i++) {
-        struct packet *packet = &burst->packet[i];
+    for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_ROUTE)
             continue;
         if (packet->flags & PACKET_V4) {
@@ -81,14 +80,14 @@ static void gather(struct worker *worker, struct burst *burst, struct wanted *wa
             if (unlikely(sl_host32(dst) >= 0xe0000000) && special_v4(worker, burst, packet, sl_host32(dst)))
                 continue;
             wanted->v4[wanted->count_v4] = dst;
-            wanted->at_v4[wanted->count_v4++] = (uint8_t)i;
+            wanted->at_v4[wanted->count_v4++] = packet;
         } else {
             const uint8_t *dst = ((const struct sl_ipv6 *)header_of(packet))->dst;
             if (unlikely(dst[0] >= 0xfe) && special_v6(worker, burst, packet, dst))
                 continue;
             memcpy(wanted->v6_address[wanted->count_v6].b, dst, 16);
             wanted->v6[wanted->count_v6] = &wanted->v6_address[wanted->count_v6];
-            wanted->at_v6[wanted->count_v6++] = (uint8_t)i;
+            wanted->at_v6[wanted->count_v6++] = packet;
         }
     }
 }
@@ -191,11 +190,11 @@ void route_stage(struct worker *worker, struct burst *burst)
     if (wanted.count_v4) {
         sl_lpm_lookup_bulk_v4(worker->tables->lpm, wanted.v4, wanted.leaf, wanted.count_v4);
         for (uint32_t i = 0; i < wanted.count_v4; i++)
-            decide(worker, burst, &burst->packet[wanted.at_v4[i]], wanted.leaf[i]);
+            decide(worker, burst, wanted.at_v4[i], wanted.leaf[i]);
     }
     if (wanted.count_v6) {
         sl_lpm_lookup_bulk_v6(worker->tables->lpm, wanted.v6, wanted.leaf, wanted.count_v6);
         for (uint32_t i = 0; i < wanted.count_v6; i++)
-            decide(worker, burst, &burst->packet[wanted.at_v6[i]], wanted.leaf[i]);
+            decide(worker, burst, wanted.at_v6[i], wanted.leaf[i]);
     }
 }

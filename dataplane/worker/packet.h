@@ -55,7 +55,7 @@ struct packet {
     uint16_t l3_len; // bytes of the IP packet, header included
     uint8_t tcp_flags;
     uint8_t tos;
-    uint32_t hash;    // of the key, direction-dependent
+    uint32_t hash;    // of the key, direction-dependent; only of what goes to PACKET_STEER
     uint32_t flow;    // entry index << 1 | direction, FLOW_NONE
     uint32_t nexthop; // index in the route table
     uint8_t icmp_type, icmp_code; // of the error to send
@@ -80,6 +80,12 @@ struct burst {
     uint8_t hops;    // times these packets were handed between workers already
     struct packet packet[BURST_MAX];
 };
+
+// Behind the burst's last packet. Taken before a loop: the compiler cannot know that packets do not change the count.
+static inline struct packet *burst_end(struct burst *burst)
+{
+    return burst->packet + burst->count;
+}
 
 static inline void packet_to(struct burst *burst, struct packet *packet, enum packet_stage stage)
 {

@@ -7,6 +7,7 @@
 #include "flow/flow.h"
 #include "nat/nat.h"
 
+#include "table/lpm_bulk.h"
 #include "wire/headers.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
@@ -169,8 +170,10 @@ static __rte_noinline enum sl_wire_verdict parse_fragment(struct packet *packet,
 
 // ---- network --------------------------------------------------------------------------------------------
 // What stands behind the IP header, of which the view has been taken.
-static __rte_always_inline enum sl_wire_verdict
-parse_behind_ip(struct packet *packet, const struct span *span, const struct sl_ip_view *view)
+static __rte_always_inline enum sl_wire_verdict parse_behind_ip(struct packet *packet,
+                                                                const struct span *span,
+                                                                const struct sl_ip_view *view,
+                                                                uint16_t family)
 {
     size_t len = (size_t)(view->total_len - view->l4_off);
     size_t have = RTE_MIN(span->have, (size_t)view->total_len) - view->l4_off;
@@ -181,25 +184,39 @@ parse_behind_ip(struct packet *packet, const struct span *span, const struct sl_
     packet->proto = packet->key_proto = view->proto;
     packet->tos = view->tos;
     packet->tcp_flags = 0;
-    packet->flags |= (uint16_t)((view->options ? PACKET_OPTIONS : 0) | (view->dont_fragment ? PACKET_DF : 0));
+    packet->flags |=
+        (uint16_t)(family | (view->options ? PACKET_OPTIONS : 0) | (view->dont_fragment ? PACKET_DF : 0));
     packet->key.sport = packet->key.dport = 0;
     if (unlikely(sl_ip_view_fragment(view)))
         return parse_fragment(packet, view->fragment_off, l4, have, len);
     return parse_l4(packet, l4, have, len);
 }
 
-static __rte_always_inline enum sl_drop parse_ipv4(struct packet *packet, const struct span *span)
+static __rte_always_inline enum sl_drop parse_ipv4_as(struct packet *packet, const struct span *span,
+                                                      bool plain)
 {
     const struct sl_ipv4 *ip = (const struct sl_ipv4 *)span->l3;
     struct sl_ip_view view;
-    enum sl_wire_verdict verdict = sl_ipv4_view(ip, span->have, span->whole, &view);
+    enum sl_wire_verdict verdict = sl_ipv4_view_as(plain, ip, span->have, span->whole, &view);
 
     if (unlikely(verdict != SL_WIRE_OK))
         return drop_of_ipv4[verdict];
-    packet->flags |= PACKET_V4;
     packet->key.src = sl_ip_v4(ip->src);
     packet->key.dst = sl_ip_v4(ip->dst);
-    return drop_of_ipv4[parse_behind_ip(packet, span, &view)];
+    return drop_of_ipv4[parse_behind_ip(packet, span, &view, PACKET_V4)];
+}
+
+// Options, fragments, and what is no header at all.
+static __rte_noinline enum sl_drop parse_ipv4_any(struct packet *packet, const struct span *span)
+{
+    return parse_ipv4_as(packet, span, false);
+}
+
+static __rte_always_inline enum sl_drop parse_ipv4(struct packet *packet, const struct span *span)
+{
+    if (likely(span->have >= sizeof(struct sl_ipv4) && sl_ipv4_plain((const struct sl_ipv4 *)span->l3)))
+        return parse_ipv4_as(packet, span, true);
+    return parse_ipv4_any(packet, span);
 }
 
 // Mapped addresses are how we hold IPv4; on the wire they would pass for it (RFC 4942 section 2.2).
@@ -212,7 +229,7 @@ static enum sl_drop check_mapped(const struct packet *packet)
     return unlikely(sl_ip_is_v4(&dst)) ? SL_DROP_martian_destination : SL_DROP_none;
 }
 
-static __rte_always_inline enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
+static __rte_noinline enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
 {
     const struct sl_ipv6 *ip = (const struct sl_ipv6 *)span->l3;
     struct sl_ip_view view;
@@ -220,13 +237,12 @@ static __rte_always_inline enum sl_drop parse_ipv6(struct packet *packet, const 
 
     if (unlikely(verdict != SL_WIRE_OK))
         return drop_of_ipv6[verdict];
-    packet->flags |= PACKET_V6;
     memcpy(&packet->key.src, ip->src, sizeof(ip->src));
     memcpy(&packet->key.dst, ip->dst, sizeof(ip->dst));
     enum sl_drop mapped = check_mapped(packet);
     if (unlikely(mapped != SL_DROP_none))
         return mapped;
-    return drop_of_ipv6[parse_behind_ip(packet, span, &view)];
+    return drop_of_ipv6[parse_behind_ip(packet, span, &view, PACKET_V6)];
 }
 
 // Frames are filled up to 60 bytes on Ethernet; what is sent on is the packet alone.
@@ -237,7 +253,7 @@ static bool trim_padding(struct packet *packet, const struct span *span)
     return likely(padding == 0) || rte_pktmbuf_trim(packet->m, (uint16_t)padding) == 0;
 }
 
-static __rte_always_inline enum sl_drop parse_ip(const struct worker *worker, struct packet *packet, bool v4)
+static __rte_always_inline enum sl_drop parse_ip(struct packet *packet, bool v4)
 {
     const struct rte_mbuf *m = packet->m;
     const uint8_t *l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off);
@@ -246,10 +262,12 @@ static __rte_always_inline enum sl_drop parse_ip(const struct worker *worker, st
     enum sl_drop drop = v4 ? parse_ipv4(packet, &span) : parse_ipv6(packet, &span);
     if (unlikely(drop != SL_DROP_none))
         return drop;
-    if (unlikely(!trim_padding(packet, &span)))
-        return SL_DROP_too_short;
+    return likely(trim_padding(packet, &span)) ? SL_DROP_none : SL_DROP_too_short;
+}
+
+static inline void hash_key(const struct worker *worker, struct packet *packet)
+{
     packet->hash = (uint32_t)sl_hash_key(&worker->hash_seed, &packet->key, packet->key_proto);
-    return SL_DROP_none;
 }
 
 enum sl_drop parse_packet(const struct worker *worker, struct packet *packet)
@@ -257,8 +275,11 @@ enum sl_drop parse_packet(const struct worker *worker, struct packet *packet)
     if (packet->m->data_len <= packet->l3_off)
         return SL_DROP_too_short;
     // Version 4 by its first four bits; the IPv6 parser refuses what is neither.
-    return parse_ip(worker, packet,
-                    *rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off) >> 4 == 4);
+    bool v4 = *rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off) >> 4 == 4;
+    enum sl_drop drop = parse_ip(packet, v4);
+    if (drop == SL_DROP_none)
+        hash_key(worker, packet);
+    return drop;
 }
 
 // ---- link -----------------------------------------------------------------------------------------------
@@ -337,12 +358,17 @@ static void parse_other(struct worker *worker, struct packet *packet, uint16_t e
         packet_drop(worker, packet, SL_DROP_bad_ethertype);
 }
 
-// A packet that will be looked up in the session table asks for its bucket as soon as its hash is known.
+// Where the next stage will look a packet up, its line of memory is asked for as soon as that is known: the bucket
+// of the session table, or the entry of the route table. Only the former needs the key's hash.
 static inline void parsed_to(struct worker *worker, struct burst *burst, struct packet *packet,
                              enum packet_stage next)
 {
-    if (next == PACKET_STEER)
+    if (next == PACKET_STEER) {
+        hash_key(worker, packet);
         flow_foresee(worker, packet->hash);
+    } else if (packet->flags & PACKET_V4) {
+        sl_lpm_prefetch_v4(worker->tables->lpm, packet->key.dst.w[3]);
+    }
     packet_to(burst, packet, next);
 }
 
@@ -368,7 +394,7 @@ static __rte_always_inline void parse_frame(struct worker *worker, struct burst 
         return;
     }
     packet->l3_off = sizeof(*eth);
-    enum sl_drop drop = parse_ip(worker, packet, v4);
+    enum sl_drop drop = parse_ip(packet, v4);
     if (unlikely(drop == SL_DROP_none && group && !group_frame_allowed(worker, packet)))
         drop = SL_DROP_link_broadcast;
     if (unlikely(drop != SL_DROP_none))
@@ -400,8 +426,7 @@ void parse_stage(struct worker *worker, struct burst *burst)
     bool nat = (tables->port[burst->port_in].flags & SL_PORT_NAT) && worker->flows != NULL;
     enum packet_stage next_v4 = nat ? PACKET_STEER : PACKET_ROUTE;
 
-    for (uint16_t i = 0; i < burst->count; i++) {
-        struct packet *packet = &burst->packet[i];
+    for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_PARSE)
             continue;
         if (likely(!(packet->flags & (PACKET_FROM_HOST | PACKET_UNRESOLVED))))

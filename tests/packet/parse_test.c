@@ -105,12 +105,12 @@ static void parse_sends_ipv4_of_translating_ports_to_steering(void **state)
     harness_free(h);
 }
 
-static void parse_hashes_the_key_with_the_workers_seed(void **state)
+static void parse_hashes_the_key_of_what_is_steered_with_the_workers_seed(void **state)
 {
-    struct harness *h = stage_harness();
+    struct harness *h = translating_harness();
     struct burst burst;
 
-    struct packet *p = stage_parse(h, &burst, STAGE_WAN, harness_udp(STAGE_WAN, A4, B4, 4000, 53, 0));
+    struct packet *p = stage_parse(h, &burst, STAGE_LAN, harness_udp(STAGE_LAN, A4, B4, 4000, 53, 0));
     assert_int_equal(p->hash, (uint32_t)sl_hash_key(&h->worker[0]->hash_seed, &p->key, SL_PROTO_UDP));
     stage_done(&burst);
     harness_free(h);
@@ -582,7 +582,7 @@ int main(void)
         cmocka_unit_test(parse_reads_tcp_and_tells_a_syn),
         cmocka_unit_test(parse_puts_a_pings_identifier_in_both_ports),
         cmocka_unit_test(parse_sends_ipv4_of_translating_ports_to_steering),
-        cmocka_unit_test(parse_hashes_the_key_with_the_workers_seed),
+        cmocka_unit_test(parse_hashes_the_key_of_what_is_steered_with_the_workers_seed),
         cmocka_unit_test(parse_trims_ethernet_padding),
         cmocka_unit_test(parse_reads_fragments_without_ports_behind_the_first),
         cmocka_unit_test(parse_walks_ipv6_extension_headers),
