@@ -2,7 +2,7 @@
 // The last stage before tx: packets whose next hop is known get there. TTL, MTU, MSS clamp, Ethernet header, tx
 // buffer, in the order a router does it (RFC 1812 section 5.2.1). Called by pipeline_run, on the worker's thread.
 //
-// All packets of a burst look up their neighbor's MAC at once. One that is not known sends the packet, complete but
+// All neighbors of a burst are looked up at once, a gateway once for all its packets. One that is not known sends the packet, complete but
 // for its destination MAC, to the housekeeping thread, which asks and sends it on.
 #include "neighbor/mss.h"
 #include "neighbor/neighbor.h"
@@ -11,29 +11,88 @@
 #include "wire/headers.h"
 #include "worker/worker.h"
 
-struct way_out { // of one packet
+#define RECENT 16 // next hops of a burst that are remembered: a power of two
+
+// To one gateway, or to one host of a link: what packets that go there have in common.
+struct way_out {
     const struct sl_port *port;
-    const uint8_t *own_mac;
     uint64_t word; // the neighbor's, 0: not known
+    uint16_t
+        plain_mtu;    // bytes of IP that may go as they are; 0: a packet that goes there needs a closer look
+    uint8_t macs[12]; // as they begin a frame
 };
 
-// Returns how many packets wait here; at[] says which.
-static uint32_t gather(struct worker *worker, struct burst *burst, uint8_t at[BURST_MAX],
-                       struct neighbor_query query[BURST_MAX])
+// The ways of a burst. Most of its packets share few gateways, so each gateway is looked up once: `recent` holds, by
+// the lowest bits of a next hop, which way it was. The next burst asks again, so nothing here grows old.
+struct ways {
+    uint32_t count;
+    struct neighbor_query query[BURST_MAX];
+    uint64_t word[BURST_MAX];
+    struct way_out way[BURST_MAX];
+    struct {
+        uint32_t nexthop;
+        uint32_t way;
+    } recent[RECENT];
+};
+
+static uint32_t way_add(const struct worker *worker, const struct packet *packet, struct ways *ways)
 {
-    const struct sl_nexthop *nexthops = worker->tables->nexthop;
+    const struct sl_nexthop *nexthop = &worker->tables->nexthop[packet->nexthop];
+    struct neighbor_query *query = &ways->query[ways->count];
+
+    query->port = packet->port_out;
+    if (nexthop->kind == SL_NEXTHOP_GATEWAY) {
+        query->ip = nexthop->gateway;
+        ways->recent[packet->nexthop % RECENT].nexthop = packet->nexthop;
+        ways->recent[packet->nexthop % RECENT].way = ways->count;
+    } else {
+        query->ip = route_destination(packet);
+    }
+    return ways->count++;
+}
+
+static inline uint32_t way_of(const struct worker *worker, const struct packet *packet, struct ways *ways)
+{
+    uint32_t place = packet->nexthop % RECENT;
+
+    if (likely(ways->recent[place].nexthop == packet->nexthop))
+        return ways->recent[place].way;
+    return way_add(worker, packet, ways);
+}
+
+// Returns how many packets wait here; waiting[] says which, to[] their ways.
+static uint32_t gather(const struct worker *worker, struct burst *burst, struct ways *ways,
+                       struct packet *waiting[BURST_MAX], uint8_t to[BURST_MAX])
+{
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < burst->count; i++) {
-        const struct packet *packet = &burst->packet[i];
+    ways->count = 0;
+    memset(ways->recent, 0xff, sizeof(ways->recent)); // no next hop has this index
+    for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_NEIGHBOR)
             continue;
-        const struct sl_nexthop *nexthop = &nexthops[packet->nexthop];
-        query[count].ip = nexthop->kind == SL_NEXTHOP_GATEWAY ? nexthop->gateway : route_destination(packet);
-        query[count].port = packet->port_out;
-        at[count++] = (uint8_t)i;
+        to[count] = (uint8_t)way_of(worker, packet, ways);
+        waiting[count++] = packet;
     }
     return count;
+}
+
+static void way_fill(const struct worker *worker, uint16_t port_out, uint64_t word, struct way_out *way)
+{
+    bool plain = worker->tx[port_out].up && neighbor_usable(word);
+
+    way->port = &worker->tables->port[port_out];
+    way->word = word;
+    way->plain_mtu = plain ? way->port->mtu : 0;
+    memcpy(way->macs, &word, 6);
+    memcpy(way->macs + 6, worker->tables->port_mac[port_out], 6);
+}
+
+static void ways_find(const struct worker *worker, struct ways *ways)
+{
+    neighbor_find_bulk(worker->neighbors, ways->query, ways->count, ways->word);
+    for (uint32_t i = 0; i < ways->count; i++)
+        way_fill(worker, ways->query[i].port, ways->word[i], &ways->way[i]);
 }
 
 // TTL down by one, header checksum patched: plus 0x0100, carry around, and never 0xffff, which a sender that computes
@@ -74,8 +133,7 @@ static inline void ethernet_write(const struct packet *packet, const struct way_
 {
     struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, struct sl_eth *);
 
-    memcpy(eth->dst, &way->word, 6);
-    memcpy(eth->src, way->own_mac, 6);
+    memcpy(eth, way->macs, sizeof(way->macs));
     eth->type = packet->flags & PACKET_V4 ? sl_be16_of(SL_ETHERTYPE_IPV4) : sl_be16_of(SL_ETHERTYPE_IPV6);
 }
 
@@ -192,49 +250,41 @@ static __rte_noinline void packet_send_slowly(struct worker *worker, struct burs
 }
 
 // Nearly every packet: forwarded, whole, no SYN, the neighbor known. One branch for all that can be otherwise.
-static inline bool is_plain(const struct worker *worker, const struct packet *packet,
-                            const struct way_out *way, uint8_t ttl)
+static inline bool is_plain(const struct packet *packet, const struct way_out *way, uint8_t ttl)
 {
     const uint16_t special = PACKET_FROM_HOST | PACKET_UNRESOLVED;
-    bool plain = worker->tx[packet->port_out].up;
+    bool plain = packet->l3_len <= way->plain_mtu;
 
     plain &= (packet->flags & special) == 0;
     plain &= ttl > 1;
-    plain &= packet->l3_len <= way->port->mtu;
     plain &= packet->m->nb_segs == 1;
     plain &= (packet->tcp_flags & SL_TCP_SYN) == 0;
-    plain &= packet->l3_off == sizeof(struct sl_eth);
-    return plain & neighbor_usable(way->word);
+    return plain & (packet->l3_off == sizeof(struct sl_eth));
 }
 
 static inline void packet_send(struct worker *worker, struct burst *burst, struct packet *packet,
-                               uint64_t word)
+                               const struct way_out *way)
 {
-    struct way_out way = {
-        .port = &worker->tables->port[packet->port_out],
-        .own_mac = worker->tables->port_mac[packet->port_out],
-        .word = word,
-    };
     uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, uint8_t *, packet->l3_off);
 
-    if (unlikely(!is_plain(worker, packet, &way, ttl_of(packet, l3)))) {
-        packet_send_slowly(worker, burst, packet, &way);
+    if (unlikely(!is_plain(packet, way, ttl_of(packet, l3)))) {
+        packet_send_slowly(worker, burst, packet, way);
         return;
     }
     ttl_decrement(packet, l3);
-    ethernet_write(packet, &way);
+    ethernet_write(packet, way);
     worker_tx_single(worker, packet->port_out, packet->m);
     packet->stage = PACKET_GONE;
 }
 
 void neighbor_stage(struct worker *worker, struct burst *burst)
 {
-    struct neighbor_query query[BURST_MAX];
-    uint64_t word[BURST_MAX];
-    uint8_t at[BURST_MAX];
-    uint32_t count = gather(worker, burst, at, query);
+    struct ways ways;
+    struct packet *waiting[BURST_MAX];
+    uint8_t to[BURST_MAX];
+    uint32_t count = gather(worker, burst, &ways, waiting, to);
 
-    neighbor_find_bulk(worker->neighbors, query, count, word);
+    ways_find(worker, &ways);
     for (uint32_t i = 0; i < count; i++)
-        packet_send(worker, burst, &burst->packet[at[i]], word[i]);
+        packet_send(worker, burst, waiting[i], &ways.way[to[i]]);
 }
