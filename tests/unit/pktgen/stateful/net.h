@@ -23,7 +23,7 @@ struct net_frame {
     uint64_t order;
     uint16_t len;
     bool to_server;
-    uint8_t bytes[NET_FRAME];
+    uint8_t bytes[NET_FRAME] __attribute__((aligned(8))); // headers are read in place
 };
 
 struct net {

@@ -32,7 +32,7 @@ static void a_million_server_connections_are_found_as_in_a_naive_table(void **st
     struct test_random random = test_random_start("table");
     struct endpoint_config config = net_config(true);
     struct engine *engine = calloc(1, sizeof(*engine));
-    uint8_t *present = calloc(2 * MILLION, 1), frame[NET_FRAME];
+    uint8_t *present = calloc(2 * MILLION, 1), frame[NET_FRAME] __attribute__((aligned(8)));
     static const uint8_t mac[6] = {2};
     config.connections = MILLION;
     assert_int_equal(engine_init(engine, &config, 0, NULL), 0);
@@ -73,7 +73,7 @@ static void a_million_client_connections_have_a_tuple_each(void **state)
 {
     struct endpoint_config config = net_config(false);
     struct engine *engine = calloc(1, sizeof(*engine));
-    uint8_t frame[NET_FRAME];
+    uint8_t frame[NET_FRAME] __attribute__((aligned(8)));
     config.connections = MILLION;
     config.own.addresses = 200;
     assert_int_equal(engine_init(engine, &config, 0, NULL), 0);
