@@ -240,6 +240,8 @@ void engine_input(struct engine *engine, const struct engine_frame *frame, uint3
 void engine_timers(struct engine *engine, uint64_t now_ns)
 {
     uint32_t budget = TIMER_BUDGET, now = wheel_tick(now_ns), index;
-    while ((index = wheel_next(&engine->wheel, now, &budget)) != CONNECTION_NONE)
+    // Timers that find no room would wait a whole timeout again: they stay on the wheel until there is.
+    while (engine->outbox.count <= engine->outbox.room / 2 &&
+           (index = wheel_next(&engine->wheel, now, &budget)) != CONNECTION_NONE)
         connection_timer(engine, &engine->connection[index], now_ns);
 }
