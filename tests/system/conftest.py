@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAB = str(ROOT / "tools" / "lab")
+BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build"))
 PYTHON = "/usr/bin/python3"
 DEFAULT = (ROOT / "examples" / "lab.yaml").read_text(encoding="utf-8")
 
@@ -32,6 +34,7 @@ def run(argv, timeout=60, check=True, **kwargs):
 class Lab:
     def __init__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="sluice-test-"))
+        self.directory.chmod(0o755)
         self.paths = dict(line.split("=", 1) for line in run([LAB, "env"]).stdout.splitlines())
         self.children = []
 
@@ -101,6 +104,16 @@ class Lab:
 
     def ctl_json(self, *args):
         return json.loads(self.ctl("-j", *args).stdout)
+
+    def as_nobody(self, program, *args):
+        """Runs a program of the build without any right, from where everybody may read (the tree may be private)."""
+        public = self.directory / program.name
+        if not public.exists():
+            shutil.copy(program, public)
+        return run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", public, *args], check=False, timeout=30)
+
+    def ctl_as_nobody(self, *args):
+        return self.as_nobody(BUILD / "tools/ctl/sluicectl", "-s", self.paths["SOCKET"], *args)
 
     def config(self, text, name="config.yaml"):
         path = self.directory / name

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import DEFAULT, ROOT, ping_counts, run, wait_for
+from conftest import BUILD, DEFAULT, ROOT, ping_counts, run, wait_for
 
 BAD_CONFIGS = {
     "unknown key": (DEFAULT.replace("flow:", "flows:"), r"config\.yaml:\d+:\d+: .*flow"),
@@ -83,14 +83,13 @@ def test_wrong_contract_version_is_refused_with_both_numbers(fresh_lab):
     with open(board, "r+b") as file:
         file.seek(8)
         file.write(b"\x63\x00")  # major 99
-    dp = run([ROOT / "build/dataplane/sluice-dp", "--run-dir", lab.paths["RUN"], "--wait", "1"], check=False, timeout=30)
+    dp = run([BUILD / "dataplane/sluice-dp", "--run-dir", lab.paths["RUN"], "--wait", "1"], check=False, timeout=30)
     assert dp.returncode == 4, dp.stderr
     assert "99" in dp.stderr and re.search(r"\b1\b", dp.stderr), dp.stderr
 
 
 def test_data_plane_without_permission_says_what_it_lacks(lab):
-    dp = run(["setpriv", "--reuid=65534", "--clear-groups", ROOT / "build/dataplane/sluice-dp", "--run-dir", lab.paths["RUN"]],
-             check=False, timeout=30)
+    dp = lab.as_nobody(BUILD / "dataplane/sluice-dp", "--run-dir", lab.paths["RUN"])
     assert dp.returncode == 3, (dp.returncode, dp.stderr)
     assert re.search(r"permission|CAP_|root", dp.stderr, re.I), dp.stderr
 
@@ -98,7 +97,7 @@ def test_data_plane_without_permission_says_what_it_lacks(lab):
 def test_data_plane_without_huge_pages_says_how_to_get_them(lab):
     if int(pathlib.Path("/proc/sys/vm/nr_hugepages").read_text(encoding="utf-8")) > 0:
         pytest.skip("this machine has huge pages reserved")
-    dp = run(["ip", "netns", "exec", lab.paths["NAME"] + "-client2", ROOT / "build/dataplane/sluice-dp", "--run-dir",
+    dp = run(["ip", "netns", "exec", lab.paths["NAME"] + "-client2", BUILD / "dataplane/sluice-dp", "--run-dir",
               "/dev/shm/" + lab.paths["NAME"] + "-nohuge", "--huge", "on", "--wait", "1"], check=False, timeout=30)
     subprocess.run(["rm", "-rf", "/dev/shm/" + lab.paths["NAME"] + "-nohuge"], check=False)
     assert dp.returncode == 3, (dp.returncode, dp.stderr)
@@ -107,7 +106,7 @@ def test_data_plane_without_huge_pages_says_how_to_get_them(lab):
 
 def test_second_control_plane_is_refused(lab):
     env = lab.paths
-    second = run(["ip", "netns", "exec", env["NAME"] + "-gateway", ROOT / "build/control/sluiced", "--config", ROOT / "examples/lab.yaml",
+    second = run(["ip", "netns", "exec", env["NAME"] + "-gateway", BUILD / "control/sluiced", "--config", ROOT / "examples/lab.yaml",
                   "--run-dir", env["RUN"], "--state-dir", env["STATE"] + "/state", "--socket", env["STATE"] + "/second.sock",
                   "--bpffs", env["STATE"] + "/bpf", "--foreground"], check=False, timeout=30)
     assert second.returncode != 0
