@@ -167,11 +167,3 @@ void session_join(struct session *session)
     for (uint32_t i = 0; i < session->workers; i++)
         rte_eal_wait_lcore(i + 1);
 }
-
-int session_port_find(const struct session *session, const char *name)
-{
-    for (uint32_t i = 0; i < session->ports; i++)
-        if (strcmp(session->port[i].name, name) == 0)
-            return (int)i;
-    return -1;
-}

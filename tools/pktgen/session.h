@@ -69,8 +69,6 @@ void session_join(struct session *session);
 bool session_wait_ms(struct session *session, uint32_t ms);
 // Asks the workers to end.
 void session_stop(struct session *session);
-// Port by name, or -1.
-int session_port_find(const struct session *session, const char *name);
 
 // Worker threads, between bursts.
 static inline bool session_stopping(const struct session *session)
