@@ -2,38 +2,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the benchmarks and prints one table. tools/bench builds and calls this.
 
-In-process: whole bursts through pipeline_run(), no driver (tests/bench/bench_nat.c says how). Ceiling: DPDK's testpmd,
-macswap between two null ports with copying, on one core of the same machine in the same run: it also pays for the
-(null) driver, so it is a yardstick of the machine, not a like-for-like peer.
+A section is a module with measure(context, budget), which gives rows (rows.py) and keeps within its budget. A section
+that fails becomes a row that says why; the others go on.
 """
 import argparse
 import json
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
+
+import in_process
+from rows import Budget, Row, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of table -->")
 
-# (what bench_nat calls it, count) -> (row name, bar in cycles per packet)
-NAMES = {
-    ("route", 1): ("routing, 1 route", 60),
-    ("route", 1000000): ("routing, 1 M routes", 60),
-    ("nat44 one flow", 1): ("NAT44, 1 flow", None),
-    ("nat44 known flows", 65536): ("NAT44, 64 K flows", None),
-    ("nat44 known flows", 1048576): ("NAT44, 1 M flows", 150),
-    ("nat44 new flows", 1048576): ("NAT44, new flow among 1 M", 800),
-    ("prefilter", 1): ("prefilter and routing, 1 prefix", None),
-    ("prefilter", 1000000): ("prefilter and routing, 1 M prefixes", None),
-}
+# name, share of the time, measure
+SECTIONS = [
+    ("in-process", 0.2, in_process.measure),
+]
 
 
-def fail(text):
-    sys.exit(f"bench: {text}")
+class Context:
+    """What a run has: the build, how long it may take, a directory for its files, and the clock's rate."""
+
+    def __init__(self, build, quick, scratch):
+        self.build = build
+        self.quick = quick
+        self.scratch = scratch
+        self.tsc_hz = tsc_hz()
+
+    @staticmethod
+    def say(text):
+        print(f"{text} ...", file=sys.stderr, flush=True)
 
 
 def tsc_hz():
@@ -45,75 +50,30 @@ def tsc_hz():
     return float(found.group(1)) * 1e6
 
 
-def in_process(build, quick):
-    command = [build / "tests/bench/bench_nat", "--json", "--runs", "3" if quick else "11"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode != 0:
-        fail(f"{command[0]} failed: {done.stderr.strip() or done.returncode}")
+def cpu_name():
+    return re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")).group(1)
+
+
+def sections_run(context, wanted, seconds):
     rows = []
-    for case in json.loads(done.stdout):
-        name, bar = NAMES.get((case["case"], case["count"]), (f"{case['case']}, {case['count']}", None))
-        rows.append({"what": name, "burst": case["burst"], "median": case["median"], "low": case["tenth"],
-                     "high": case["ninetieth"], "bar": bar, "stages": case["stages"]})
+    total = sum(share for name, share, _ in SECTIONS if not wanted or name in wanted)
+    for name, share, measure in SECTIONS:
+        if wanted and name not in wanted:
+            continue
+        try:
+            rows += measure(context, Budget(seconds * share / total))
+        except (OSError, RuntimeError, subprocess.SubprocessError, ValueError) as why:
+            rows.append(Row(name, "all", "", skipped=f"{type(why).__name__}: {why}"))
     return rows
 
 
-def testpmd_packets(child, pause):
-    """Packets forwarded within `pause` seconds, and that time, of a running testpmd."""
-    def total():
-        child.stdin.write("show port stats all\n")
-        child.stdin.flush()
-        seen = []
-        while len(seen) < 2:
-            line = child.stdout.readline()
-            if not line:
-                fail("testpmd ended early")
-            if match := re.search(r"TX-packets: (\d+)\s+TX-errors", line):
-                seen.append(int(match.group(1)))
-        return sum(seen), time.monotonic()
-    first, start = total()
-    time.sleep(pause)
-    second, end = total()
-    return (second - first) / (end - start)
-
-
-def macswap(quick):
-    """testpmd's rate on two null ports: (packets a second: median, least, most)."""
-    command = ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", "--file-prefix=bench",
-               "--vdev", "net_null0,copy=1", "--vdev", "net_null1,copy=1", "--", "-i", "--forward-mode=macswap",
-               "--nb-cores=1", "--total-num-mbufs=8192", "--auto-start"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        rates = [testpmd_packets(child, 0.5) for _ in range(5 if quick else 11)]
-        child.stdin.write("stop\nquit\n")
-        child.stdin.close()
-        child.wait(timeout=30)
-    finally:
-        child.kill()
-        child.wait()
-    return statistics.median(rates), min(rates), max(rates)
-
-
-def table(result):
-    ceiling = result["ceiling"]
-    lines = ["| what | burst | cycles/packet | middle 80 % | bar | of macswap | where the cycles go |", "|---|---|---|---|---|---|---|"]
-    lines.append(f"| testpmd macswap, two null ports | 32 | {ceiling['median']:.0f} | {ceiling['low']:.0f}-{ceiling['high']:.0f} | | 100 % | {ceiling['mpps']:.1f} Mpps with its driver |")
-    for row in result["rows"]:
-        stages = " ".join(f"{name} {cycles:.0f}" for name, cycles in row["stages"].items())
-        bar = "" if row["bar"] is None else f"{row['bar']} ({'met' if row['median'] <= row['bar'] else 'not met'})"
-        lines.append(f"| {row['what']} | {row['burst']} | {row['median']:.0f} | {row['low']:.0f}-{row['high']:.0f} | {bar} "
-                     f"| {100 * ceiling['median'] / row['median']:.0f} % | {stages} |")
-    return "\n".join(lines)
-
-
-def regressions(result, path):
-    """Rows whose median is beyond the earlier run's spread, and more than a tenth slower."""
-    before = {(row["what"], row["burst"]): row for row in json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["rows"]}
+def regressions(rows, path):
+    before = {(row.section, row.what): row for row in map(Row.of_json, json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["rows"])}
     worse = []
-    for row in result["rows"]:
-        old = before.get((row["what"], row["burst"]))
-        if old and row["median"] > old["high"] and row["median"] > 1.1 * old["median"]:
-            worse.append(f"{row['what']}, bursts of {row['burst']}: {old['median']:.0f} -> {row['median']:.0f} cycles")
+    for row in rows:
+        old = before.get((row.section, row.what))
+        if old and row.slower_than(old):
+            worse.append(f"{row.section}: {row.what}: {old.sluice.text()} -> {row.sluice.text()} {row.unit}")
     return worse
 
 
@@ -123,29 +83,32 @@ def write_docs(text):
     PAGE.write_text(page[:start] + MARK[0] + "\n" + text + "\n" + page[end:], encoding="utf-8")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--quick", action="store_true", help="fewer runs")
+def arguments():
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
+    parser.add_argument("--seconds", type=int, help="how long it may take in all")
+    parser.add_argument("--only", action="append", choices=[name for name, _, _ in SECTIONS], help="this section alone; may be given again")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--against", metavar="FILE", help="compare with an earlier --json file; status 1 on a regression")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    hz = tsc_hz()
-    print("testpmd macswap ...", file=sys.stderr)
-    rate, low, high = macswap(options.quick)
-    print("in-process pipeline ...", file=sys.stderr)
-    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii")).group(1)
-    result = {"cpu": cpu, "tsc_hz": hz, "rows": in_process(options.build, options.quick),
-              "ceiling": {"median": hz / rate, "low": hz / high, "high": hz / low, "mpps": rate / 1e6}}
-    text = f"{cpu}, TSC {hz / 1e9:.2f} GHz, {time.strftime('%Y-%m-%d')}\n\n{table(result)}"
+
+def main():
+    options = arguments()
+    seconds = options.seconds or (120 if options.quick else 600)
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
+        context = Context(options.build, options.quick, pathlib.Path(scratch))
+        rows = sections_run(context, options.only, seconds)
+    text = f"{cpu_name()}, TSC {context.tsc_hz / 1e9:.2f} GHz, {time.strftime('%Y-%m-%d')}\n\n{table(rows)}"
     print(text)
     if options.json:
+        result = {"cpu": cpu_name(), "tsc_hz": context.tsc_hz, "rows": [row.as_json() for row in rows]}
         pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if options.write_docs:
         write_docs(text)
-    worse = regressions(result, options.against) if options.against else []
+    worse = regressions(rows, options.against) if options.against else []
     for line in worse:
         print(f"slower than before: {line}")
     return 1 if worse else 0

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every benchmark yields: rows of one table. Sections (in_process.py, wire.py, peers.py, growth.py) make them;
+run.py prints them, keeps them and compares them with those of an earlier run."""
+import dataclasses
+import statistics
+import time
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One quantity, measured several times: median and the bounds of the middle eight tenths."""
+    median: float
+    low: float
+    high: float
+    count: int = 1
+
+    @classmethod
+    def of(cls, values):
+        ordered = sorted(values)
+        tenth = len(ordered) // 10
+        return cls(statistics.median(ordered), ordered[tenth], ordered[-1 - tenth], len(ordered))
+
+    def text(self):
+        return number(self.median) if self.count == 1 else f"{number(self.median)} ({number(self.low)}-{number(self.high)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """What the project asks of a row: of Sluice's own figure, or of its ratio to the peer."""
+    value: float
+    of_ratio: bool = False
+
+    def met(self, row):
+        figure = row.ratio() if self.of_ratio else row.sluice.median
+        if figure is None:
+            return None
+        return figure >= self.value if self.of_ratio or row.higher_is_better else figure <= self.value
+
+    def text(self, row):
+        asked = f"{100 * self.value:.0f} %" if self.of_ratio and self.value < 1 else number(self.value)
+        met = self.met(row)
+        return asked if met is None else f"{asked}{' x' if self.of_ratio and self.value >= 1 else ''} ({'met' if met else 'not met'})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    section: str  # "in-process", "wire", "peers", "growth"
+    what: str  # with `section` the row's name: the same in every run
+    unit: str  # "cycles/packet", "Mpps", "us", ...
+    how: str = ""  # burst, size, ports, where the cycles go
+    sluice: Sample | None = None
+    peer: Sample | None = None
+    peer_name: str = ""
+    higher_is_better: bool = False
+    bar: Bar | None = None
+    skipped: str = ""  # why the row has no figures
+
+    def ratio(self):
+        """How many times better than the peer; below 1: worse. None where one of the two is missing."""
+        if not self.sluice or not self.peer or not self.sluice.median or not self.peer.median:
+            return None
+        quotient = self.sluice.median / self.peer.median
+        return quotient if self.higher_is_better else 1 / quotient
+
+    def cells(self):
+        ratio = self.ratio()
+        return [self.what, self.unit, self.skipped or self.how, self.sluice.text() if self.sluice else "-",
+                f"{self.peer.text()} {self.peer_name}" if self.peer else "-", f"{ratio:.2f}" if ratio else "-",
+                self.bar.text(self) if self.bar and self.sluice else ""]
+
+    def slower_than(self, old):
+        """True where it is worse than `old` by more than both spreads and a tenth."""
+        if not self.sluice or not old.sluice or self.unit != old.unit:
+            return False
+        if self.higher_is_better:
+            return self.sluice.high < old.sluice.low and self.sluice.median < 0.9 * old.sluice.median
+        return self.sluice.low > old.sluice.high and self.sluice.median > 1.1 * old.sluice.median
+
+    def as_json(self):
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def of_json(cls, data):
+        made = dict(data)
+        for key, kind in (("sluice", Sample), ("peer", Sample), ("bar", Bar)):
+            made[key] = kind(**data[key]) if data.get(key) else None
+        return cls(**made)
+
+
+class Budget:
+    """How much time a section may still take; sections ask before each repetition and end early rather than late."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.start = time.monotonic()
+
+    def left(self):
+        return self.seconds - (time.monotonic() - self.start)
+
+    def part(self, share):
+        """A budget of its own for a part: `share` of what is left."""
+        return Budget(max(0.0, self.left() * share))
+
+
+HEAD = ["what", "unit", "how", "Sluice", "peer", "ratio", "bar"]
+
+
+def number(value):
+    if value == 0:
+        return "0"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def table(rows):
+    """Markdown: one table a section."""
+    lines = []
+    for section in dict.fromkeys(row.section for row in rows):
+        lines += ["", f"**{section}**", "", "| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+        lines += ["| " + " | ".join(row.cells()) + " |" for row in rows if row.section == section]
+    return "\n".join(lines[1:])
