@@ -15,6 +15,8 @@
 #include "shm/generation.h"
 #include "shm/huge.h"
 
+#define RETRY_MS 3000
+
 struct mapped { // one table file
     struct mapped *next;
     struct sl_table_ref ref;
@@ -33,7 +35,9 @@ struct generations {
     struct mapped *mapped;
     struct held *current; // house->tables
     struct held *retired; // handed over once, followed by a newer one; newest first
-    uint64_t tried;       // generation that was refused: not tried again
+    uint64_t tried;       // generation that was refused: not tried again, but for
+    bool retry;           // refused for the sake of its surroundings, with none before it to go on with:
+    uint32_t retry_ms;    // tried again from then on
     generations_closing closing;
     void *closing_context;
 };
@@ -210,6 +214,17 @@ void generations_free(struct generations *generations)
 
 // ---- housekeeping's side -----------------------------------------------------------------------------------
 
+// A data plane that starts before its surroundings are there (an interface, the other side of a memif port) has
+// nothing else to go on with, and nobody need tell it when they have come.
+static bool generation_tried(const struct house *house, uint64_t number)
+{
+    const struct generations *generations = house->generations;
+
+    if (number != generations->tried)
+        return false;
+    return !generations->retry || (int32_t)(house->now_ms - generations->retry_ms) < 0;
+}
+
 struct tables *generation_next(struct house *house)
 {
     struct generations *generations = house->generations;
@@ -218,7 +233,7 @@ struct tables *generation_next(struct house *house)
     struct sl_error error = {0};
 
     // Numbers only grow: the reaping below stands on it, so a board that says otherwise is not followed.
-    if (number <= current || number == generations->tried)
+    if (number <= current || generation_tried(house, number))
         return NULL;
     struct tables *tables = tables_open(generations, house->run_dir, number, &error);
     if (tables)
@@ -228,6 +243,7 @@ struct tables *generation_next(struct house *house)
     if (__atomic_load_n(&house->board->published, __ATOMIC_ACQUIRE) != number)
         return NULL;
     generations->tried = number;
+    generations->retry = false;
     sl_board_dp_refuse(house->board, number, error.text);
     return NULL;
 }
@@ -238,6 +254,8 @@ void generation_refuse(struct house *house, struct tables *tables, const char *t
 
     tables_close(house->generations, tables);
     house->generations->tried = number;
+    house->generations->retry = house->tables == NULL;
+    house->generations->retry_ms = house->now_ms + RETRY_MS;
     sl_board_dp_refuse(house->board, number, text);
 }
 

@@ -43,7 +43,8 @@ void tables_close(struct generations *generations, struct tables *tables);
 struct tables *generation_next(struct house *house);
 // Gives tables to all workers and to housekeeping itself; says "loaded" on the board. The older ones retire.
 void generation_hand_over(struct house *house, struct tables *tables);
-// Refuses tables that could not be brought to life (say, no room for a port): closes them, tells the board.
+// Refuses tables that could not be brought to life (say, no room for a port): closes them, tells the board. Where
+// there are none before them, generation_next() gives them again every few seconds.
 void generation_refuse(struct house *house, struct tables *tables, const char *text);
 // Closes retired tables that every worker has moved on from. Cheap when there are none. True: all are closed.
 bool generation_reap(struct house *house);

@@ -3,6 +3,7 @@
 // the old generation goes on then. Called by the housekeeping loop, on its thread.
 #include "housekeeping/turnover.h"
 #include <inttypes.h>
+#include <string.h>
 #include "housekeeping/generation.h"
 #include "housekeeping/twin.h"
 #include "nat/share.h"
@@ -76,14 +77,27 @@ static void complain(const struct house *house, const struct tables *tables, con
     journal(JOURNAL_ERROR, "generation %" PRIu64 ": %s", tables->generation, text);
 }
 
+// The first time, not each time it is tried again.
+static void complain_of_refusal(const struct house *house, const struct tables *tables, const char *text)
+{
+    const struct sl_board *board = house->board;
+    if (board->refused == tables->generation &&
+        strncmp(board->refusal, text, sizeof(board->refusal) - 1) == 0)
+        return;
+    complain(house, tables, text);
+    journal(JOURNAL_ERROR, "generation %" PRIu64 " is refused; %s", tables->generation,
+            house->tables
+                ? "the one before goes on"
+                : "packets are dropped until it can be, which is tried every few seconds, or a better "
+                  "one comes");
+}
+
 bool turnover_apply(struct house *house, struct tables *tables)
 {
     struct sl_error error = {0};
     int fresh[SL_MAX_PORTS];
     if (everything_prepare(house, tables, fresh, &error) != 0) {
-        complain(house, tables, error.text);
-        journal(JOURNAL_ERROR, "generation %" PRIu64 " is refused; %s", tables->generation,
-                house->tables ? "the one before goes on" : "packets are dropped until a better one comes");
+        complain_of_refusal(house, tables, error.text);
         generation_refuse(house, tables, error.text);
         return false;
     }

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include "port/kernel.h"
+#include "port/memif.h"
 
 #define RX_DESCRIPTORS 2048
 #define TX_DESCRIPTORS 2048
@@ -33,6 +34,8 @@ static int kernel_prepare(const struct device_context *context, const struct por
         rc = kernel_bpffs_check(error);
     if (rc == 0 && xdp)
         rc = kernel_xdp_detach_own(spec->interface, error);
+    if (rc == 0 && spec->driver == PORT_MEMIF)
+        rc = memif_socket_prepare(spec->socket, spec->server, error);
     return rc;
 }
 
@@ -59,14 +62,29 @@ static int spec_read(const struct device_context *context, const struct sl_port 
     return port_spec_parse(&wish, spec, error);
 }
 
+// Of DPDK's driver interface, whose headers Debian does not install; weak, so that a DPDK without them still links.
+extern __attribute__((weak)) struct rte_eth_dev *rte_eth_dev_allocated(const char *name);
+extern __attribute__((weak)) int rte_eth_dev_release_port(struct rte_eth_dev *device);
+
+// A driver that fails after it took a port of DPDK's leaves it taken (net_memif does), half made and so out of reach
+// of rte_eth_dev_close(): the name could never be used again. What the driver hung on it is lost.
+static void device_forget(const struct port_spec *spec)
+{
+    struct rte_eth_dev *left = rte_eth_dev_allocated ? rte_eth_dev_allocated(spec->name) : NULL;
+    if (left && rte_eth_dev_release_port)
+        rte_eth_dev_release_port(left);
+}
+
 static int device_probe(struct device *device, struct sl_error *error)
 {
     const struct port_spec *spec = &device->spec;
     int rc = rte_eal_hotplug_add(spec->bus, spec->name, spec->args);
-    if (rc != 0)
+    if (rc != 0) {
+        device_forget(spec);
         return sl_error_set(
             error, rc, "the %s driver refused it (%s)%s", port_driver_name(spec->driver), strerror(-rc),
             spec->driver == PORT_PCI ? "; bind the device with 'dpdk-devbind.py -b vfio-pci'" : "");
+    }
     rc = rte_eth_dev_get_port_by_name(spec->name, &device->id);
     if (rc != 0) {
         rte_eal_hotplug_remove(spec->bus, spec->name);

@@ -95,17 +95,16 @@ static int pci_read(const struct port_wish *wish, const char *rest, struct port_
 static int memif_read(const struct port_wish *wish, const char *rest, struct port_spec *spec,
                       struct sl_error *error)
 {
-    char socket[108]; // as long as a Unix socket's path may be
-    const char *comma = strchr(rest, ','), *role = "client";
+    const char *comma = strchr(rest, ',');
     size_t length = comma ? (size_t)(comma - rest) : strlen(rest);
-    if (length == 0 || length >= sizeof(socket))
+    if (length == 0 || length >= sizeof(spec->socket))
         return sl_error_set(error, -EINVAL, "the socket path is missing or longer than 107 bytes");
-    snprintf(socket, sizeof(socket), "%.*s", (int)length, rest);
     if (comma && strcmp(comma, ",role=server") != 0 && strcmp(comma, ",role=client") != 0)
         return sl_error_set(error, -EINVAL, "'%s' is neither role=server nor role=client", comma + 1);
-    if (comma)
-        role = comma + strlen(",role=");
-    return args_print(spec, error, "socket=%s,role=%s,socket-abstract=no", socket, role);
+    snprintf(spec->socket, sizeof(spec->socket), "%.*s", (int)length, rest);
+    spec->server = comma && strcmp(comma, ",role=server") == 0;
+    return args_print(spec, error, "socket=%s,role=%s,socket-abstract=no", spec->socket,
+                      spec->server ? "server" : "client");
 }
 
 static int pcap_read(const struct port_wish *wish, const char *rest, struct port_spec *spec,

@@ -33,6 +33,8 @@ struct port_spec {
     char bus[8];        // "vdev" or "pci"
     char name[32];      // DPDK device name: "net_af_xdp3", or the PCI address
     char interface[16]; // of the kernel; "" where the driver has none
+    char socket[108];   // of a memif port, as long as a Unix socket's path may be; "" where there is none
+    bool server;        // who makes the socket
     char args[512];     // driver arguments
 };
 

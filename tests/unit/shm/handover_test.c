@@ -218,6 +218,25 @@ static void a_generation_the_caller_cannot_bring_up_is_refused(void **state)
     assert_int_equal(fixture.board->loaded, 2);
 }
 
+// What stood in its way may have gone: a missing directory, the other side of a memif port.
+static void the_first_generation_is_tried_again_after_a_while(void **state)
+{
+    fixture_publish(&fixture, 1);
+    for (int i = 0; i < 3; i++) {
+        generation_refuse(house, generation_next(house), "port m: no such directory");
+        assert_null(generation_next(house));
+        house->now_ms += 3000;
+    }
+    house_pass();
+    assert_int_equal(fixture.board->loaded, 1);
+
+    fixture_publish(&fixture, 2); // now there is one to go on with, and control goes back to it
+    generation_refuse(house, generation_next(house), "port m: no such directory");
+    house->now_ms += 60000;
+    assert_null(generation_next(house));
+    assert_int_equal(fixture.board->loaded, 1);
+}
+
 static void a_board_that_goes_backwards_is_not_followed(void **state)
 {
     fixture_publish(&fixture, 1);
@@ -306,6 +325,7 @@ int main(void)
         TEST(unchanged_tables_keep_their_mapping),
         TEST(a_damaged_generation_is_refused_and_the_old_one_goes_on),
         TEST(a_generation_the_caller_cannot_bring_up_is_refused),
+        TEST(the_first_generation_is_tried_again_after_a_while),
         TEST(a_board_that_goes_backwards_is_not_followed),
         TEST(control_housekeeping_and_workers_run_at_once),
     };
