@@ -12,6 +12,7 @@
 #include "housekeeping/generation.h"
 #include "housekeeping/notify.h"
 #include "housekeeping/turnover.h"
+#include "port/unmap.h"
 #include "shm/board.h"
 #include "shm/counters.h"
 #include "shm/segment.h"
@@ -99,11 +100,14 @@ int dataplane_start(struct dataplane *dp, const struct tables *tables, struct sl
         if (rc != 0)
             sl_error_set(error, rc, "worker %u does not start (%s)", i, strerror(-rc));
     }
+    if (rc == 0)
+        unmap_guard(dp->house.worker, dp->placement.workers);
     return rc;
 }
 
 void dataplane_stop(struct dataplane *dp)
 {
+    unmap_guard(NULL, 0);
     for (uint32_t i = 0; i < dp->placement.workers; i++)
         __atomic_store_n(&dp->thread[i].stop, 1, __ATOMIC_RELEASE);
     rte_eal_mp_wait_lcore();
