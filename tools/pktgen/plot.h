@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include "histogram.h"
 
 struct plot_series {
     const char *name;
@@ -26,6 +27,13 @@ struct plot_bar {
     double value, second; // second: a lighter bar beside it, 0: none
 };
 
+struct plot_latency { // a histogram of times
+    const char *name;
+    const struct histogram *histogram;
+    double ns_per_unit;
+};
+#define PLOT_LATENCIES 4
+
 // The page's beginning and end, with its style.
 void plot_page_begin(FILE *out, const char *title);
 void plot_page_end(FILE *out);
@@ -33,5 +41,7 @@ void plot_page_end(FILE *out);
 void plot_text(FILE *out, const char *text);
 void plot_lines(FILE *out, const struct plot *plot);
 void plot_bars(FILE *out, const char *title, const char *unit, const struct plot_bar *bar, size_t count);
+// What share of the times is at most so long, over microseconds; empty histograms are left out. Up to PLOT_LATENCIES.
+void plot_distribution(FILE *out, const char *title, const struct plot_latency *latency, size_t count);
 
 #endif

@@ -3,7 +3,6 @@
 // the modes, on the main thread.
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 #include "profile.h"
 #include "report.h"
 
@@ -24,9 +23,9 @@ static void stream_line(FILE *out, const struct result *result, const struct str
 
 int report_result_csv(const char *path, const struct result *result, struct sl_error *error)
 {
-    FILE *out = fopen(path, "we");
+    FILE *out = report_open(path, "--csv", error);
     if (!out)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
+        return -EIO;
     fprintf(
         out,
         "stream,bad,seconds,sent,received,lost,duplicate,reordered,corrupt,sent_pps,sent_bps,p50_ns,p90_ns,"
@@ -34,7 +33,5 @@ int report_result_csv(const char *path, const struct result *result, struct sl_e
     for (uint32_t i = 0; i < result->streams; i++)
         stream_line(out, result, &result->stream[i], result->stream[i].name);
     stream_line(out, result, &result->total, "total");
-    if (fclose(out) != 0)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    return 0;
+    return report_close(out, path, "--csv", error);
 }

@@ -2,8 +2,6 @@
 // A run as a page: the table, the distribution of the latency, the percentiles. Called by run.c, on the main thread.
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include "plot.h"
 #include "report.h"
 
@@ -25,32 +23,11 @@ static void stream_row(FILE *out, const struct result *result, const struct stre
             report_time(result_latency_ns(result, &stream->latency, 1), max));
 }
 
-// Share of packets that took at most so long, at the end of each cell that holds any.
-static void distribution_draw(FILE *out, const struct result *result)
-{
-    const struct histogram *latency = &result->total.latency;
-    double *x = calloc(HISTOGRAM_CELLS, sizeof(*x)), *y = calloc(HISTOGRAM_CELLS, sizeof(*y));
-    size_t count = 0;
-    uint64_t seen = 0;
-    for (uint32_t i = 0; x && y && latency->count && i < HISTOGRAM_CELLS; i++) {
-        if (latency->cell[i] == 0)
-            continue;
-        seen += latency->cell[i];
-        x[count] = (double)(histogram_cell_high(i) + 1) * result->ns_per_unit / 1000;
-        y[count++] = 100.0 * (double)seen / (double)latency->count;
-    }
-    struct plot_series series = {"all streams", x, y, count};
-    plot_lines(out, &(struct plot){"Latency: share of packets that took at most so long",
-                                   "microseconds (logarithmic)", "percent", true, &series, 1});
-    free(x);
-    free(y);
-}
-
 int report_result_html(const char *path, const struct result *result, struct sl_error *error)
 {
-    FILE *out = fopen(path, "we");
+    FILE *out = report_open(path, "--html", error);
     if (!out)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
+        return -EIO;
     plot_page_begin(out, "sluice-pktgen: run");
     fputs("<table><tr><th>stream</th><th>sent/s</th><th>bit/s</th><th>lost</th><th>duplicate</"
           "th><th>reordered</th>"
@@ -61,9 +38,8 @@ int report_result_html(const char *path, const struct result *result, struct sl_
     stream_row(out, result, &result->total, "total");
     fprintf(out, "</table>\n<p class=\"note\">%.3f seconds of sending, %u cores.</p>\n", result->seconds,
             result->workers);
-    distribution_draw(out, result);
+    struct plot_latency latency = {"all streams", &result->total.latency, result->ns_per_unit};
+    plot_distribution(out, "Latency: share of packets that took at most so long", &latency, 1);
     plot_page_end(out);
-    if (fclose(out) != 0)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    return 0;
+    return report_close(out, path, "--html", error);
 }

@@ -2,7 +2,6 @@
 // The benchmark as a page: throughput by size, loss curves, latency. Called by rfc2544.c, on the main thread.
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 #include "plot.h"
 #include "report.h"
 #include "rfc2544.h"
@@ -77,16 +76,14 @@ static void latency_draw(FILE *out, const struct rfc2544_report *report)
 
 int rfc2544_html(const char *path, const struct rfc2544_report *report, struct sl_error *error)
 {
-    FILE *out = fopen(path, "we");
+    FILE *out = report_open(path, "--html", error);
     if (!out)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
+        return -EIO;
     plot_page_begin(out, "sluice-pktgen: RFC 2544");
     table_draw(out, report);
     throughput_draw(out, report);
     loss_draw(out, report);
     latency_draw(out, report);
     plot_page_end(out);
-    if (fclose(out) != 0)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    return 0;
+    return report_close(out, path, "--html", error);
 }

@@ -2,7 +2,6 @@
 // The benchmark's numbers as text, JSON and CSV. Called by rfc2544.c, on the main thread.
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 #include "report.h"
 #include "rfc2544.h"
 
@@ -94,9 +93,9 @@ json_t *rfc2544_json(const struct rfc2544_report *report)
 
 int rfc2544_csv(const char *path, const struct rfc2544_report *report, struct sl_error *error)
 {
-    FILE *out = fopen(path, "we");
+    FILE *out = report_open(path, "--csv", error);
     if (!out)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
+        return -EIO;
     fprintf(out,
             "size,offered_pps,pps_0_loss,pps_0.5_loss,p50_ns,p99_ns,p50_half_ns,p99_half_ns,back_to_back,"
             "recovery_ms,reset_ms\n");
@@ -107,7 +106,5 @@ int rfc2544_csv(const char *path, const struct rfc2544_report *report, struct sl
                 row->latency[0].p99, row->latency[1].p50, row->latency[1].p99, row->burst_frames,
                 row->recovery_ms, row->reset_ms);
     }
-    if (fclose(out) != 0)
-        return sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
-    return 0;
+    return report_close(out, path, "--csv", error);
 }

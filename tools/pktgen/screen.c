@@ -3,9 +3,19 @@
 // Called by the modes while a trial runs, on the main thread.
 #include "screen.h"
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "report.h"
+
+#define COLUMNS_UNKNOWN 80
+
+static unsigned columns_of(FILE *out)
+{
+    struct winsize size;
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_UNKNOWN;
+}
 
 void screen_init(struct screen *screen, FILE *out, bool wanted)
 {
@@ -13,18 +23,7 @@ void screen_init(struct screen *screen, FILE *out, bool wanted)
     clock_gettime(CLOCK_MONOTONIC, &screen->then);
 }
 
-static double elapsed(struct screen *screen)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds =
-        (double)(now.tv_sec - screen->then.tv_sec) + (double)(now.tv_nsec - screen->then.tv_nsec) / 1e9;
-    screen->then = now;
-    return seconds > 0 ? seconds : 1;
-}
-
-// A count that is smaller than before belongs to a new trial.
-static double rate(uint64_t *before, uint64_t now, double seconds)
+double screen_rate(uint64_t *before, uint64_t now, double seconds)
 {
     double per_s = now >= *before ? (double)(now - *before) / seconds : (double)now / seconds;
     *before = now;
@@ -39,30 +38,52 @@ void screen_fini(struct screen *screen)
     screen->lines = 0;
 }
 
+double screen_begin(struct screen *screen)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double seconds =
+        (double)(now.tv_sec - screen->then.tv_sec) + (double)(now.tv_nsec - screen->then.tv_nsec) / 1e9;
+    screen->then = now;
+    screen->columns = columns_of(screen->out);
+    screen_fini(screen);
+    return seconds > 0 ? seconds : 1;
+}
+
+void screen_line(struct screen *screen, const char *format, ...)
+{
+    char text[256];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    fprintf(screen->out, "%.*s\n", (int)screen->columns - 1, text);
+    screen->lines++;
+}
+
+void screen_end(struct screen *screen)
+{
+    fflush(screen->out);
+}
+
 void screen_show(struct screen *screen, const struct result *result, const char *progress)
 {
     const struct stream_result *total = &result->total;
     char sent[16], came[16], p50[16], p99[16], max[16];
     if (!screen->on)
         return;
-    double seconds = elapsed(screen);
-    report_scaled(rate(&screen->sent, total->sent, seconds), sent);
-    report_scaled(rate(&screen->received, total->received, seconds), came);
+    double seconds = screen_begin(screen);
+    report_scaled(screen_rate(&screen->sent, total->sent, seconds), sent);
+    report_scaled(screen_rate(&screen->received, total->received, seconds), came);
     report_time(result_latency_ns(result, &total->latency, 0.5), p50);
     report_time(result_latency_ns(result, &total->latency, 0.99), p99);
     report_time(result_latency_ns(result, &total->latency, 1), max);
-    screen_fini(screen);
-    if (progress) {
-        fprintf(screen->out, "%s\n", progress);
-        screen->lines++;
-    }
-    fprintf(screen->out, "%7.1f s   sent %s/s   came %s/s   not back yet %" PRIu64 "\n", result->seconds,
-            sent, came, total->lost);
-    fprintf(screen->out,
-            "            duplicate %" PRIu64 "   reordered %" PRIu64 "   corrupt %" PRIu64
-            "   latency p50 %s  p99 %s  "
-            "max %s\n",
-            total->duplicate, total->reordered, total->corrupt, p50, p99, max);
-    screen->lines += 2;
-    fflush(screen->out);
+    if (progress)
+        screen_line(screen, "%s", progress);
+    screen_line(screen, "%7.1f s   sent %s/s   came %s/s   not back yet %" PRIu64, result->seconds, sent,
+                came, total->lost);
+    screen_line(screen, "            duplicate %" PRIu64 "   reordered %" PRIu64 "   corrupt %" PRIu64,
+                total->duplicate, total->reordered, total->corrupt);
+    screen_line(screen, "            latency p50 %s  p99 %s  max %s", p50, p99, max);
+    screen_end(screen);
 }

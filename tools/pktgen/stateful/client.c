@@ -76,6 +76,18 @@ struct connection *client_find(struct engine *engine, const struct segment *s)
                                    : divisor_modulo(engine->space.slots, (uint32_t)number)];
 }
 
+bool client_elsewhere(const struct engine *engine, const struct segment *s, uint32_t *shard)
+{
+    const struct endpoint_config *config = &engine->config;
+    struct sl_ip own = config->own.first;
+    uint32_t address, port;
+    own.w[3] = sl_be32_of(s->key.own);
+    if (config->shards < 2 || !endpoint_find(&config->side, &own, s->key.own_port, &address, &port))
+        return false;
+    *shard = endpoint_share_of(&config->side, config->shards, address, port);
+    return *shard != config->shard;
+}
+
 static uint64_t stamp_age_ns(const struct connection *c, uint64_t now_ns)
 {
     return (uint64_t)(engine_stamp(now_ns) - c->stamp) << ENGINE_STAMP_SHIFT;

@@ -162,13 +162,16 @@ void engine_fini(struct engine *engine)
     engine->free = engine->chain = NULL;
 }
 
-static uint32_t burst_read(struct engine *engine, const struct engine_frame *frame, uint32_t count,
-                           struct segment *segment)
+// The segments among the frames, and which frame each is.
+static uint32_t burst_read(struct engine *engine, struct engine_frame *frame, uint32_t count,
+                           struct segment *segment, struct engine_frame **of)
 {
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++) {
         enum segment_verdict verdict =
             segment_read(&segment[good], frame[i].bytes, frame[i].len, &engine->config.own.first);
+        frame[i].next = ENGINE_TAKEN;
+        of[good] = &frame[i];
         good += verdict == SEGMENT_OK;
         engine->counters.foreign += verdict == SEGMENT_FOREIGN;
         engine->counters.bad_checksum += verdict == SEGMENT_BAD_CHECKSUM;
@@ -183,8 +186,15 @@ static void connection_prefetch(const struct connection *c)
     rte_prefetch0((const uint8_t *)c + 64);
 }
 
+static void frame_hand(struct engine *engine, struct engine_frame *frame, uint32_t shard)
+{
+    frame->next = (uint8_t)shard;
+    engine->counters.handed++;
+    engine->counters.segments_in--;
+}
+
 static void client_burst(struct engine *engine, const struct segment *segment, uint32_t count,
-                         uint64_t now_ns)
+                         struct engine_frame **of, uint64_t now_ns)
 {
     struct connection *found[ENGINE_BURST];
     for (uint32_t i = 0; i < count; i++) {
@@ -194,7 +204,10 @@ static void client_burst(struct engine *engine, const struct segment *segment, u
     }
     for (uint32_t i = 0; i < count; i++) {
         struct connection *c = found[i];
-        if (!c)
+        uint32_t owner;
+        if (!c && client_elsewhere(engine, &segment[i], &owner))
+            frame_hand(engine, of[i], owner);
+        else if (!c)
             engine->counters.foreign++;
         else if (c->state == CONNECTION_FREE || !connection_key_equal(&c->key, &segment[i].key))
             stray_answer(engine, &segment[i]);
@@ -203,8 +216,15 @@ static void client_burst(struct engine *engine, const struct segment *segment, u
     }
 }
 
+static bool server_asks_next(const struct engine *engine, const struct segment *segment,
+                             const struct engine_frame *frame)
+{
+    return frame->hops + 1u < engine->config.shards &&
+           (segment->flags & (SL_TCP_SYN | SL_TCP_ACK | SL_TCP_RST)) != SL_TCP_SYN;
+}
+
 static void server_burst(struct engine *engine, const struct segment *segment, uint32_t count,
-                         uint64_t now_ns)
+                         struct engine_frame **of, uint64_t now_ns)
 {
     uint32_t hash[ENGINE_BURST];
     for (uint32_t i = 0; i < count; i++) {
@@ -222,19 +242,22 @@ static void server_burst(struct engine *engine, const struct segment *segment, u
         struct connection *c = server_find(engine, &segment[i], hash[i]);
         if (c)
             connection_take(engine, c, &segment[i], now_ns);
+        else if (server_asks_next(engine, &segment[i], of[i]))
+            frame_hand(engine, of[i], (engine->config.shard + 1) % engine->config.shards);
         else
             server_accept(engine, &segment[i], hash[i], now_ns);
     }
 }
 
-void engine_input(struct engine *engine, const struct engine_frame *frame, uint32_t count, uint64_t now_ns)
+void engine_input(struct engine *engine, struct engine_frame *frame, uint32_t count, uint64_t now_ns)
 {
     struct segment segment[ENGINE_BURST];
-    uint32_t good = burst_read(engine, frame, count < ENGINE_BURST ? count : ENGINE_BURST, segment);
+    struct engine_frame *of[ENGINE_BURST];
+    uint32_t good = burst_read(engine, frame, count < ENGINE_BURST ? count : ENGINE_BURST, segment, of);
     if (engine->config.server)
-        server_burst(engine, segment, good, now_ns);
+        server_burst(engine, segment, good, of, now_ns);
     else
-        client_burst(engine, segment, good, now_ns);
+        client_burst(engine, segment, good, of, now_ns);
 }
 
 void engine_timers(struct engine *engine, uint64_t now_ns)

@@ -3,7 +3,11 @@
 // every sequence number and every byte is checked, losses are mended by timers and by repeated acknowledgments. It does
 // without congestion control, options but the segment size, and a queue for segments that come too early (they are
 // asked for again). No I/O and no clock: frames come as bytes, frames go where the outbox has room, time is an argument.
-// One owner: the worker that runs the side.
+//
+// Several workers share a side as shards, an engine each. A client's shards have a share of its ports each, so every
+// segment tells whose it is. A server's connection belongs to the shard that its SYN came to; what a shard does not know
+// goes on to the next, and is a stray once all have seen it.
+// One owner: the worker that runs the shard.
 //
 //   engine_input()    frames that came
 //   engine_timers()   what is due
@@ -38,6 +42,8 @@ struct endpoint_config {
     uint8_t mac[6], next_hop[6]; // a server answers to where a connection came from
     struct endpoint_range own;
     struct endpoint_range peer; // client: servers
+    struct endpoint_range side; // client: of all shards together, where there are several
+    uint32_t shard, shards;     // which of how many; 0 of 0 where it is alone
     uint32_t connections;       // at a time
     uint16_t mss, window;
     uint32_t rto_ms;     // of the first retransmission; each next waits twice as long
@@ -65,6 +71,7 @@ struct engine_counters { // w: worker  r: main thread
     uint64_t foreign; // frames that are no TCP for us
     uint64_t starved; // segments that found the outbox full
     uint64_t table_full;
+    uint64_t handed; // segments that went on to another shard
 };
 
 struct engine_outbox {
@@ -74,9 +81,13 @@ struct engine_outbox {
     uint32_t room;  // frames that may be written
 };
 
+#define ENGINE_TAKEN UINT8_MAX
+
 struct engine_frame {
     const uint8_t *bytes;
     uint32_t len;
+    uint8_t hops; // shards that have seen it before
+    uint8_t next; // answer: the shard that it is for, or ENGINE_TAKEN
 };
 
 struct engine {
@@ -110,7 +121,7 @@ int engine_init(struct engine *engine, const struct endpoint_config *config, uin
                 struct sl_error *error);
 void engine_fini(struct engine *engine);
 // At most ENGINE_BURST frames.
-void engine_input(struct engine *engine, const struct engine_frame *frame, uint32_t count, uint64_t now_ns);
+void engine_input(struct engine *engine, struct engine_frame *frame, uint32_t count, uint64_t now_ns);
 void engine_timers(struct engine *engine, uint64_t now_ns);
 // Opens up to `count` connections; how many it could: the table and the outbox are bounds. `requests` each.
 uint32_t client_open(struct engine *engine, uint32_t count, uint64_t now_ns);

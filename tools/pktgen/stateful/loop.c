@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames between ports and engines. The engine writes into packet buffers that lie ready in its outbox; what the port
 // does not take at once stays there, in order, and while it does no connection is opened. Worker threads, except
-// side_open() and side_close().
+// shard_open() and shard_close().
 #include "loop.h"
 #include <errno.h>
+#include <stdio.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
@@ -14,73 +15,87 @@ uint64_t loop_ns_magic(uint64_t ticks_per_s)
     return (uint64_t)(((unsigned __int128)1000000000u << 32) / ticks_per_s);
 }
 
-static bool room_fill(struct side *side, uint32_t from, uint32_t count)
+static bool room_fill(struct shard *shard, uint32_t from, uint32_t count)
 {
     if (count == 0)
         return true;
-    if (rte_pktmbuf_alloc_bulk(side->pool, &side->mbuf[from], count) != 0)
+    if (rte_pktmbuf_alloc_bulk(shard->pool, &shard->mbuf[from], count) != 0)
         return false;
     for (uint32_t i = from; i < from + count; i++)
-        side->engine.outbox.frame[i] = rte_pktmbuf_mtod(side->mbuf[i], uint8_t *);
+        shard->engine.outbox.frame[i] = rte_pktmbuf_mtod(shard->mbuf[i], uint8_t *);
     return true;
 }
 
-int side_open(struct side *side, struct rte_mempool *pool)
+static struct rte_ring *inbox_new(const struct shard *shard)
 {
-    side->pool = pool;
-    if (!room_fill(side, 0, ENGINE_OUTBOX))
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "%s-%u", shard->side->server ? "server" : "client", shard->queue);
+    return rte_ring_create(name, LOOP_INBOX, SOCKET_ID_ANY, RING_F_SC_DEQ);
+}
+
+int shard_open(struct shard *shard, struct rte_mempool *pool)
+{
+    shard->pool = pool;
+    if (shard->side->shards > 1 && !(shard->inbox = inbox_new(shard)))
         return -ENOMEM;
-    side->engine.outbox.room = ENGINE_OUTBOX;
+    if (!room_fill(shard, 0, ENGINE_OUTBOX))
+        return -ENOMEM;
+    shard->engine.outbox.room = ENGINE_OUTBOX;
     return 0;
 }
 
-void side_close(struct side *side)
+void shard_close(struct shard *shard)
 {
-    rte_pktmbuf_free_bulk(side->mbuf, side->engine.outbox.room);
-    side->engine.outbox.room = 0;
+    struct rte_mbuf *frame;
+    rte_pktmbuf_free_bulk(shard->mbuf, shard->engine.outbox.room);
+    shard->engine.outbox.room = 0;
+    while (shard->inbox && rte_ring_sc_dequeue(shard->inbox, (void **)&frame) == 0)
+        rte_pktmbuf_free(frame);
+    rte_ring_free(shard->inbox);
+    shard->inbox = NULL;
 }
 
-static void slot_move(struct side *side, uint32_t to, uint32_t from)
+static void slot_move(struct shard *shard, uint32_t to, uint32_t from)
 {
-    struct engine_outbox *box = &side->engine.outbox;
-    side->mbuf[to] = side->mbuf[from];
+    struct engine_outbox *box = &shard->engine.outbox;
+    shard->mbuf[to] = shard->mbuf[from];
     box->frame[to] = box->frame[from];
     box->len[to] = box->len[from];
 }
 
 // The first `sent` of the written frames are gone: the others move up, and fresh buffers come behind them. Where the
 // pool has none, the room shrinks until it has.
-static void outbox_mend(struct side *side, uint32_t sent)
+static void outbox_mend(struct shard *shard, uint32_t sent)
 {
-    struct engine_outbox *box = &side->engine.outbox;
+    struct engine_outbox *box = &shard->engine.outbox;
     uint32_t left = box->count - sent;
     for (uint32_t i = 0; i < left; i++)
-        slot_move(side, i, sent + i);
-    if (!room_fill(side, left, sent)) {
+        slot_move(shard, i, sent + i);
+    if (!room_fill(shard, left, sent)) {
         for (uint32_t i = box->count; i < box->room; i++)
-            slot_move(side, i - sent, i);
+            slot_move(shard, i - sent, i);
         box->room -= sent;
     }
     box->count = left;
 }
 
-static void outbox_flush(struct side *side)
+static void outbox_flush(struct shard *shard)
 {
-    struct engine_outbox *box = &side->engine.outbox;
+    struct engine_outbox *box = &shard->engine.outbox;
     if (box->count == 0)
         return;
     for (uint32_t i = 0; i < box->count; i++) {
-        side->mbuf[i]->data_len = box->len[i];
-        side->mbuf[i]->pkt_len = box->len[i];
+        shard->mbuf[i]->data_len = box->len[i];
+        shard->mbuf[i]->pkt_len = box->len[i];
     }
     uint32_t sent = 0, took = ENGINE_BURST;
     while (sent < box->count && took > 0) {
         uint32_t want = box->count - sent < ENGINE_BURST ? box->count - sent : ENGINE_BURST;
-        took = rte_eth_tx_burst(side->tx_device, 0, &side->mbuf[sent], (uint16_t)want);
+        took = rte_eth_tx_burst(shard->tx_device, shard->queue, &shard->mbuf[sent], (uint16_t)want);
         sent += took;
     }
     if (sent > 0)
-        outbox_mend(side, sent);
+        outbox_mend(shard, sent);
 }
 
 static bool asks_for_us(const struct rte_mbuf *frame)
@@ -91,7 +106,7 @@ static bool asks_for_us(const struct rte_mbuf *frame)
 }
 
 // Neighbors' questions are answered in place; the others are left in `frame`.
-static uint16_t questions_answer(struct side *side, struct rte_mbuf **frame, uint16_t count)
+static uint16_t questions_answer(struct shard *shard, struct rte_mbuf **frame, uint16_t count)
 {
     uint16_t kept = 0;
     for (uint16_t i = 0; i < count; i++) {
@@ -99,66 +114,98 @@ static uint16_t questions_answer(struct side *side, struct rte_mbuf **frame, uin
             frame[kept++] = frame[i];
             continue;
         }
-        if (!neighbor_reply(&side->self, frame[i]) || rte_eth_tx_burst(side->tx_device, 0, &frame[i], 1) == 0)
+        if (!neighbor_reply(&shard->side->self, frame[i]) ||
+            rte_eth_tx_burst(shard->tx_device, shard->queue, &frame[i], 1) == 0)
             rte_pktmbuf_free(frame[i]);
     }
     return kept;
 }
 
-static uint32_t queue_take(struct side *side, uint16_t queue, uint64_t now_ns)
+// A frame carries in its hash how many shards have passed it on.
+static void frame_hand(struct shard *shard, struct rte_mbuf *frame, uint32_t next)
+{
+    frame->hash.usr++;
+    if (next < shard->side->shards && rte_ring_enqueue(shard->side->shard[next]->inbox, frame) == 0)
+        return;
+    shard->overrun++;
+    rte_pktmbuf_free(frame);
+}
+
+static void frames_take(struct shard *shard, struct rte_mbuf **frame, uint32_t count, uint64_t now_ns)
+{
+    struct engine_frame bytes[ENGINE_BURST];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes[i] = (struct engine_frame){.bytes = rte_pktmbuf_mtod(frame[i], const uint8_t *),
+                                         .len = frame[i]->data_len,
+                                         .hops = (uint8_t)frame[i]->hash.usr};
+    engine_input(&shard->engine, bytes, count, now_ns);
+    for (uint32_t i = 0; i < count; i++)
+        if (likely(bytes[i].next == ENGINE_TAKEN))
+            frame[kept++] = frame[i];
+        else
+            frame_hand(shard, frame[i], bytes[i].next);
+    rte_pktmbuf_free_bulk(frame, kept);
+}
+
+static void queue_take(struct shard *shard, uint16_t queue, uint64_t now_ns)
 {
     struct rte_mbuf *frame[ENGINE_BURST];
-    struct engine_frame bytes[ENGINE_BURST];
-    uint16_t came = rte_eth_rx_burst(side->rx_device, queue, frame, ENGINE_BURST);
-    for (uint16_t i = 0; i < came; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(frame[i], void *));
-    uint16_t count = questions_answer(side, frame, came);
+    uint16_t count = rte_eth_rx_burst(shard->rx_device, queue, frame, ENGINE_BURST);
     for (uint16_t i = 0; i < count; i++)
-        bytes[i] = (struct engine_frame){rte_pktmbuf_mtod(frame[i], const uint8_t *), frame[i]->data_len};
-    if (count > 0) {
-        engine_input(&side->engine, bytes, count, now_ns);
-        rte_pktmbuf_free_bulk(frame, count);
-    }
-    return came;
+        rte_prefetch0(rte_pktmbuf_mtod(frame[i], void *));
+    count = questions_answer(shard, frame, count);
+    for (uint16_t i = 0; i < count; i++)
+        frame[i]->hash.usr = 0;
+    if (count > 0)
+        frames_take(shard, frame, count, now_ns);
 }
 
-static void side_open_due(struct side *side, uint64_t tsc, uint64_t now_ns)
+static void inbox_take(struct shard *shard, uint64_t now_ns)
 {
-    struct engine *engine = &side->engine;
+    struct rte_mbuf *frame[ENGINE_BURST];
+    uint32_t count = rte_ring_sc_dequeue_burst(shard->inbox, (void **)frame, ENGINE_BURST, NULL);
+    if (count > 0)
+        frames_take(shard, frame, count, now_ns);
+}
+
+static void shard_open_due(struct shard *shard, uint64_t tsc, uint64_t now_ns)
+{
+    struct engine *engine = &shard->engine;
     uint64_t opened = engine->counters.opened;
     if (engine->config.server || engine->outbox.count > 0 ||
-        !__atomic_load_n(&side->open, __ATOMIC_RELAXED) || (side->limit && opened >= side->limit))
+        !__atomic_load_n(&shard->open, __ATOMIC_RELAXED) || (shard->limit && opened >= shard->limit))
         return;
-    uint64_t most = side->limit && side->limit - opened < ENGINE_BURST ? side->limit - opened : ENGINE_BURST;
-    uint32_t due = pace_due(&side->pace, tsc, (uint32_t)most);
+    uint64_t most =
+        shard->limit && shard->limit - opened < ENGINE_BURST ? shard->limit - opened : ENGINE_BURST;
+    uint32_t due = pace_due(&shard->pace, tsc, (uint32_t)most);
     uint32_t done = due ? client_open(engine, due, now_ns) : 0;
     if (done < due)
-        pace_return(&side->pace, due - done);
+        pace_return(&shard->pace, due - done);
 }
 
-static void side_poll(struct side *side, uint64_t tsc, uint64_t now_ns)
+static void shard_poll(struct shard *shard, uint64_t tsc, uint64_t now_ns)
 {
-    uint32_t came = 0;
-    struct engine_outbox *box = &side->engine.outbox;
-    if (unlikely(box->room < ENGINE_OUTBOX) && room_fill(side, box->room, ENGINE_OUTBOX - box->room))
+    struct engine_outbox *box = &shard->engine.outbox;
+    if (unlikely(box->room < ENGINE_OUTBOX) && room_fill(shard, box->room, ENGINE_OUTBOX - box->room))
         box->room = ENGINE_OUTBOX;
-    for (uint16_t queue = 0; queue < side->rx_queues; queue++)
-        came += queue_take(side, queue, now_ns);
-    engine_timers(&side->engine, now_ns);
-    side_open_due(side, tsc, now_ns);
-    side->polls++;
-    side->idle_polls += came == 0 && box->count == 0;
-    outbox_flush(side);
-    __atomic_store_n(&side->open_count, engine_open(&side->engine), __ATOMIC_RELAXED);
+    for (uint32_t queue = shard->queue; queue < shard->rx_queues; queue += shard->side->shards)
+        queue_take(shard, (uint16_t)queue, now_ns);
+    if (shard->inbox)
+        inbox_take(shard, now_ns);
+    engine_timers(&shard->engine, now_ns);
+    shard_open_due(shard, tsc, now_ns);
+    outbox_flush(shard);
+    __atomic_store_n(&shard->open_count, engine_open(&shard->engine), __ATOMIC_RELAXED);
 }
 
 int loop_run(void *argument)
 {
     struct loop *loop = argument;
     while (!session_stopping(loop->session))
-        for (uint32_t i = 0; i < loop->sides; i++) {
+        for (uint32_t i = 0; i < loop->shards; i++) {
             uint64_t tsc = rte_rdtsc();
-            side_poll(loop->side[i], tsc, loop_ns(loop->ns_magic, tsc));
+            shard_poll(loop->shard[i], tsc, loop_ns(loop->ns_magic, tsc));
         }
     return 0;
 }

@@ -29,6 +29,9 @@ enum key {
     KEY_COUNT,
     KEY_DRAIN,
     KEY_SEED,
+    KEY_WAIT,
+    KEY_CSV,
+    KEY_HTML,
 };
 
 static const struct argp_option table[] = {
@@ -54,6 +57,7 @@ static const struct argp_option table[] = {
     {"duration", 'd', "SECONDS", 0, "Time to open connections (default: client 10, server without end)", 2},
     {"count", KEY_COUNT, "N", 0, "Connections to open in all (default: no limit)", 2},
     {"drain", KEY_DRAIN, "SECONDS", 0, "Wait this long at the end for what is open (default 5)", 2},
+    {"wait", KEY_WAIT, "SECONDS", 0, "Client: wait this long for the ports' links (default 10)", 2},
     {0, 0, 0, 0, "TCP:", 3},
     {"rto", KEY_RTO, "MS", 0, "First retransmission after; doubled each time (default 250)", 3},
     {"retries", KEY_RETRIES, "N", 0, "Retransmissions before giving up (default 5)", 3},
@@ -63,10 +67,32 @@ static const struct argp_option table[] = {
     {"window", KEY_WINDOW, "BYTES", 0, "Receive window (default 65535)", 3},
     {"seed", KEY_SEED, "N", 0, "Of keys and sequence numbers (default 1)", 3},
     {0, 0, 0, 0, "Report:", 4},
-    {"json", 'j', 0, 0, "Print the numbers as JSON", 4},
-    {"quiet", 'q', 0, 0, "No line a second", 4},
+    {"json", 'j', 0, 0, "JSON on the standard output instead of text", 4},
+    {"csv", KEY_CSV, "FILE", 0, "Write a table for spreadsheets", 4},
+    {"html", KEY_HTML, "FILE", 0, "Write a page with plots that needs no network", 4},
+    {"quiet", 'q', 0, 0, "No live screen", 4},
     {0},
 };
+
+// Options that a server alone has no use for.
+static const int client_keys[] = {
+    'r',       'n',         KEY_THINK,    KEY_REQUEST_BYTES, KEY_PATH,         KEY_HOST,  KEY_CLOSE,
+    KEY_COUNT, KEY_GATEWAY, KEY_NEXT_HOP, KEY_CLIENT,        KEY_CLIENT_PORTS, KEY_DRAIN, KEY_WAIT};
+
+static const char *option_name(int key)
+{
+    for (const struct argp_option *o = table; o->name || o->doc; o++)
+        if (o->key == key)
+            return o->name;
+    return "?";
+}
+
+static void client_option_note(struct stateful_options *options, int key)
+{
+    for (size_t i = 0; i < sizeof(client_keys) / sizeof(client_keys[0]); i++)
+        if (client_keys[i] == key && !options->client_option)
+            options->client_option = option_name(key);
+}
 
 static uint64_t number(const char *text, uint64_t min, uint64_t max, const char *option,
                        struct argp_state *state)
@@ -165,6 +191,12 @@ static void finish(struct stateful_options *options, struct argp_state *state)
         argp_error(state, "'%s' wants %u port%s, and %u %s given with --port",
                    wanted == 2 ? "both" : "this role", wanted, wanted == 1 ? "" : "s", options->session.ports,
                    options->session.ports == 1 ? "is" : "are");
+    if (options->role == ROLE_SERVER && options->client_option)
+        argp_error(state, "--%s tells a client what to do: leave it out, or be 'client' or 'both'",
+                   options->client_option);
+    static const uint8_t none[6];
+    if (!sl_ip_is_zero(&options->gateway) && memcmp(options->next_hop, none, 6) != 0)
+        argp_error(state, "--gateway and --next-hop both name where to send to: leave one of them out");
     if (options->duration_s < 0)
         options->duration_s = options->role == ROLE_SERVER ? 0 : 10;
     uint32_t headers = sl_ip_is_v4(&options->server.first) ? 40 : 60;
@@ -258,9 +290,31 @@ static error_t load_take(int key, char *text, struct argp_state *state)
     }
 }
 
+static error_t report_take(int key, char *text, struct argp_state *state)
+{
+    struct stateful_options *o = state->input;
+    switch (key) {
+    case 'j':
+        o->json = true;
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    case KEY_CSV:
+        o->csv = text;
+        return 0;
+    case KEY_HTML:
+        o->html = text;
+        return 0;
+    default:
+        return load_take(key, text, state);
+    }
+}
+
 static error_t option_take(int key, char *text, struct argp_state *state)
 {
     struct stateful_options *o = state->input;
+    client_option_note(o, key);
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->session;
@@ -282,11 +336,8 @@ static error_t option_take(int key, char *text, struct argp_state *state)
     case KEY_DRAIN:
         o->drain_s = decimal(text, "drain", state);
         return 0;
-    case 'j':
-        o->json = true;
-        return 0;
-    case 'q':
-        o->quiet = true;
+    case KEY_WAIT:
+        o->wait_s = decimal(text, "wait", state);
         return 0;
     case ARGP_KEY_ARG:
         role(o, text, state);
@@ -295,7 +346,7 @@ static error_t option_take(int key, char *text, struct argp_state *state)
         finish(o, state);
         return 0;
     default:
-        return load_take(key, text, state);
+        return report_take(key, text, state);
     }
 }
 
@@ -317,6 +368,7 @@ void stateful_options_read(struct stateful_options *options, int argc, char **ar
         .concurrent = 10000,
         .duration_s = -1,
         .drain_s = 5,
+        .wait_s = 10,
         .common = {.window = 65535,
                    .rto_ms = 250,
                    .retries = 5,

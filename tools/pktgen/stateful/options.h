@@ -12,7 +12,6 @@ struct stateful_options {
     struct session_wish session;
     enum stateful_role role;
     struct endpoint_range client, server;
-    bool client_given;
     struct sl_ip gateway; // zero: none
     uint8_t next_hop[6];  // zero: asked for
     double rate;          // connections a second, 0: as many as will go
@@ -21,6 +20,9 @@ struct stateful_options {
     uint64_t limit;                // connections in all, 0: no limit
     double duration_s;             // 0: until Ctrl-C
     double drain_s;                // for what is open at the end
+    double wait_s;                 // for links
+    const char *csv, *html;        // files to write, NULL: none
+    const char *client_option;     // the first that was given and tells a client what to do, NULL: none
     bool json, quiet;
 };
 

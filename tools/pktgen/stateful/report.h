@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers of sides, as lines for people and as JSON. Main thread.
+// The numbers of sides, as lines for people, as JSON, as a table for spreadsheets and as a page. Main thread.
 #ifndef STATEFUL_REPORT_H
 #define STATEFUL_REPORT_H
 
-#include "engine.h"
+#include <jansson.h>
+#include "base/error.h"
+#include "summary.h"
+#include "timeline.h"
 
-struct side_report {
-    const char *role; // "client" or "server"
-    const struct engine *engine;
-    uint64_t open;  // connections at the end
-    double seconds; // of opening
-};
-
-// A line of progress: what happened in `seconds` since `before`, which is brought up to date.
-void report_progress(const struct engine *engine, uint64_t open, double seconds,
-                     struct engine_counters *before);
-void report_text(const struct side_report *side, uint32_t count);
-void report_json(const struct side_report *side, uint32_t count);
-uint64_t counters_failed(const struct engine_counters *counters);
+void stateful_text(const struct side_summary *side, uint32_t count);
+// {"version", "sides": [...]}; NULL where memory is out.
+json_t *stateful_json(const struct side_summary *side, uint32_t count);
+// A line a side. 0, or -errno with a sentence.
+int stateful_csv(const char *path, const struct side_summary *side, uint32_t count, struct sl_error *error);
+// The tables, rate and connections over time, and the latency's distribution.
+int stateful_html(const char *path, const struct side_summary *side, uint32_t count,
+                  const struct timeline *timeline, struct sl_error *error);
 
 #endif

@@ -51,6 +51,8 @@ void connection_fail(struct engine *engine, struct connection *c, enum engine_fa
 // ---- client.c, server.c ----
 #define APP_WRONG UINT32_MAX // the connection has failed and is gone
 struct connection *client_find(struct engine *engine, const struct segment *segment);
+// True where another shard of the client has the segment's address and port.
+bool client_elsewhere(const struct engine *engine, const struct segment *segment, uint32_t *shard);
 void client_connected(struct engine *engine, struct connection *c, uint64_t now_ns);
 // Bytes taken of those that came in order, fewer where the rest cannot be taken now.
 uint32_t client_bytes(struct engine *engine, struct connection *c, const uint8_t *bytes, uint32_t count,

@@ -101,6 +101,52 @@ static inline bool endpoint_find(const struct endpoint_range *range, const struc
            *address_index < range->addresses && *port_index < range->ports;
 }
 
+// ---- shares of a range, one to a worker: of its ports or, where these are fewer, of its addresses ----
+static inline bool endpoint_share_by_ports(const struct endpoint_range *range, uint32_t shares)
+{
+    return range->ports >= shares;
+}
+
+static inline uint32_t share_begin(uint32_t count, uint32_t shares, uint32_t share)
+{
+    return (uint32_t)((uint64_t)count * share / shares);
+}
+
+// How many shares a range can make, up to `most`.
+static inline uint32_t endpoint_shares(const struct endpoint_range *range, uint32_t most)
+{
+    uint32_t all = range->ports > range->addresses ? range->ports : range->addresses;
+    return all < most ? all : most;
+}
+
+// `shares` as endpoint_shares() allows.
+static inline struct endpoint_range endpoint_share(const struct endpoint_range *range, uint32_t shares,
+                                                   uint32_t share)
+{
+    struct endpoint_range part = *range;
+    bool by_ports = endpoint_share_by_ports(range, shares);
+    uint32_t count = by_ports ? range->ports : range->addresses;
+    uint32_t begin = share_begin(count, shares, share), end = share_begin(count, shares, share + 1);
+    if (by_ports) {
+        part.port = (uint16_t)(range->port + begin);
+        part.ports = end - begin;
+    } else {
+        part.first.w[3] = __builtin_bswap32(__builtin_bswap32(range->first.w[3]) + begin);
+        part.addresses = end - begin;
+    }
+    return part;
+}
+
+// The share that an address and port of the range, as indices into it, are in.
+static inline uint32_t endpoint_share_of(const struct endpoint_range *range, uint32_t shares,
+                                         uint32_t address_index, uint32_t port_index)
+{
+    bool by_ports = endpoint_share_by_ports(range, shares);
+    uint64_t index = by_ports ? port_index : address_index,
+             count = by_ports ? range->ports : range->addresses;
+    return (uint32_t)(((index + 1) * shares - 1) / count);
+}
+
 static inline struct sl_ip endpoint_address(const struct endpoint_range *range, uint32_t index)
 {
     struct sl_ip ip = range->first;

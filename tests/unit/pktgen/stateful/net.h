@@ -157,7 +157,7 @@ static inline void net_step(struct net *net)
     net->flying = kept;
     qsort(arrived, due, sizeof(arrived[0]), net_earlier);
     for (uint32_t i = 0; i < due; i++) {
-        struct engine_frame frame = {arrived[i].bytes, arrived[i].len};
+        struct engine_frame frame = {.bytes = arrived[i].bytes, .len = arrived[i].len};
         engine_input(arrived[i].to_server ? &net->server : &net->client, &frame, 1, net->now_ns);
     }
     engine_timers(&net->client, net->now_ns);
