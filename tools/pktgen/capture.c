@@ -112,7 +112,7 @@ int capture_load(const char *path, struct capture *capture, struct sl_error *err
     *capture = (struct capture){0};
     FILE *file = fopen(path, "re");
     if (!file || fstat(fileno(file), &status) != 0) {
-        int rc = sl_error_set(error, -errno, "%s: %s", path, strerror(errno));
+        int rc = sl_error_set(error, -errno, "%s: %s; look at the path", path, strerror(errno));
         if (file)
             fclose(file);
         return rc;

@@ -210,9 +210,9 @@ int neighbor_resolve(struct session *session, uint32_t port, const struct neighb
                 return sl_error_set(error, -EINTR, "ended before the gateway answered");
         }
     }
-    return sl_error_set(
-        error, -EHOSTUNREACH,
-        "port %s: the gateway %s does not answer; see that the device under test runs and has this "
-        "address on the link, or give its Ethernet address with --peer-mac",
-        session->port[port].name, sl_ip_format(gateway, text));
+    return sl_error_set(error, -EHOSTUNREACH,
+                        "port %s: %s does not answer; see that the device under test runs and has this "
+                        "address on the link, or "
+                        "give its Ethernet address (with --peer-mac; of stateful: --next-hop)",
+                        session->port[port].name, sl_ip_format(gateway, text));
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "config/document.h"
 #include "config/text.h"
+#include "report.h"
 
 #define SETTLE_US  200000
 #define DURATION_S 10
@@ -291,6 +292,19 @@ static error_t option_take(int key, char *text, struct argp_state *state)
 static const struct argp_child children[] = {{&session_argp, 0, NULL, 0}, {0}};
 const struct argp options_argp = {.options = table, .parser = option_take, .children = children};
 
+// Of several protocols only TCP has flags; of one that has none they stay, for the check to find.
+static void flags_keep_to_tcp(struct profile *profile)
+{
+    bool tcp = false;
+    for (unsigned i = 0; i < profile->streams_count; i++)
+        tcp = tcp || profile->streams[i].protocol == IPPROTO_TCP;
+    for (unsigned i = 0; tcp && i < profile->streams_count; i++)
+        if (profile->streams[i].protocol != IPPROTO_TCP) {
+            free(profile->streams[i].tcp_flags);
+            profile->streams[i].tcp_flags = NULL;
+        }
+}
+
 // A stream for each further protocol: the first one's description with another protocol.
 static int streams_copy(struct profile *profile)
 {
@@ -307,7 +321,29 @@ static int streams_copy(struct profile *profile)
         for (size_t k = 0; k < sizeof(copied) / sizeof(copied[0]); k++)
             *copied[k] = *copied[k] ? strdup(*copied[k]) : NULL;
     }
+    flags_keep_to_tcp(profile);
     return 0;
+}
+
+static void fault(struct sl_diagnostics *diag, const char *path, const char *hint, const char *text)
+{
+    sl_diag_add(diag, SL_DIAG_ERROR, "command line", 0, 0, path, hint, "%s", text);
+}
+
+// Flags that contradict each other.
+static int options_check(const struct options *options, struct sl_diagnostics *diag)
+{
+    const struct profile *profile = options->profile;
+    struct sl_error error = {0};
+    for (unsigned i = 0; i < profile->ports_count; i++)
+        if (profile->ports[i].peer_mac && profile->ports[i].gateways_count)
+            fault(diag, "--peer-mac", "leave one of them out",
+                  "--peer-mac and --gateway of one port both say where its frames go");
+    if (options->trial.deaf && !options->trial.verify)
+        fault(diag, "--no-verify", "leave it out", "with --no-receive nothing is checked anyway");
+    if (report_paths_check(options->csv, options->html, &error) != 0)
+        fault(diag, "", NULL, error.text);
+    return diag->errors ? -EINVAL : 0;
 }
 
 static const struct profile_port *profile_port_find(const struct profile *profile, const char *name)
@@ -392,7 +428,9 @@ static int compile(struct options *options, struct plan *plan, struct sl_diagnos
     const char *names[SESSION_PORTS];
     struct profile_source source = {options->file ? options->file : "command line",
                                     options->file ? &options->tree : NULL, diag};
-    int rc = profile_take(options, diag);
+    int rc = options_check(options, diag);
+    if (rc == 0)
+        rc = profile_take(options, diag);
     if (rc != 0)
         return rc;
     ports_take(options);

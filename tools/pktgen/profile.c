@@ -153,13 +153,16 @@ static void tcp_flags_compile(const struct compile *c, const struct profile_stre
     out->tcp_flags = SL_TCP_PSH | SL_TCP_ACK;
     if (!in->tcp_flags)
         return;
+    if (out->proto != IPPROTO_TCP)
+        fault(c, true, "tcp-flags", "only TCP has flags: make the protocol tcp, or leave them out");
     out->tcp_flags = 0;
     for (const char *at = in->tcp_flags; *at; at++) {
         const char *letter = strchr(letters, *at);
-        if (!letter)
+        if (!letter) {
             fault(c, true, "tcp-flags", "'%s' is not letters of F S R P A U", in->tcp_flags);
-        else
-            out->tcp_flags |= (uint8_t)(1u << (letter - letters));
+            return;
+        }
+        out->tcp_flags |= (uint8_t)(1u << (letter - letters));
     }
 }
 

@@ -24,7 +24,7 @@ struct replay { // w: main thread before launch  r: worker
     struct session session;
     const char *file;
     struct rate rate; // recorded times where `timed`
-    bool timed, json;
+    bool timed, json, speed_given;
     double speed; // of recorded times
     uint32_t loops;
     struct capture capture;
@@ -195,13 +195,14 @@ static error_t option_take(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SPEED:
         replay->speed = strtod(text, &end);
+        replay->speed_given = true;
         if (*end || !(replay->speed >= 0.001 && replay->speed <= 1000))
             argp_error(state, "--speed: '%s' is no factor from 0.001 to 1000", text);
         return 0;
     case 'l':
         replay->loops = (uint32_t)strtoul(text, &end, 10);
-        if (*end || end == text)
-            argp_error(state, "--loop: '%s' is no number", text);
+        if (*end || end == text || *text == '-')
+            argp_error(state, "--loop: '%s' is no number from 0 to 4294967295", text);
         return 0;
     case 'j':
         replay->json = true;
@@ -210,6 +211,10 @@ static error_t option_take(int key, char *text, struct argp_state *state)
         if (replay->file)
             argp_error(state, "one capture file, not two");
         replay->file = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!replay->timed && replay->speed_given)
+            argp_error(state, "--rate and --speed both say when to send: leave one of them out");
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "name the capture file to send");

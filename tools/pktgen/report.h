@@ -21,6 +21,9 @@ int report_result_html(const char *path, const struct result *result, struct sl_
 const char *report_scaled(double value, char out[16]);
 // Nanoseconds as "850 ns", "12.3 us", "4.5 ms".
 const char *report_time(double ns, char out[16]);
+// That the files of --csv and --html (NULL: none) can be written, before anything is measured. 0, or -errno with a
+// sentence. They exist from then on.
+int report_paths_check(const char *csv, const char *html, struct sl_error *error);
 // Opens a report's file to write; NULL with a sentence. report_close() writes it out: 0, or -errno with a sentence.
 FILE *report_open(const char *path, const char *option, struct sl_error *error);
 int report_close(FILE *out, const char *path, const char *option, struct sl_error *error);

@@ -139,8 +139,10 @@ static int rows_measure(struct bench_run *run, struct rfc2544_bench *bench, stru
     const char *why;
     int rc = profile_read_sizes(run->options.sizes, &list, &why);
     if (rc != 0 || list.count > RFC2544_SIZES - 1)
-        return sl_error_set(error, -EINVAL, "--sizes: '%s' %s", run->options.sizes,
-                            rc != 0 ? why : "has more than 15 sizes");
+        return sl_error_set(
+            error, -EINVAL, "--sizes: '%s' %s", run->options.sizes,
+            rc != 0 ? why
+                    : "makes more than 15 sizes: list those to measure, or give a step, as in 64-1518/256");
     for (uint32_t i = 0; rc == 0 && i < list.count; i++) {
         one = (struct size_plan){.size = {list.size[i]}, .count = 1};
         rc = row_measure(run, bench, &one, error);
@@ -168,12 +170,56 @@ static int reports_write(const struct bench_run *run, struct sl_error *error)
     return rc;
 }
 
+// Options of run that have no meaning here.
+static int options_check(const struct options *options, struct sl_error *error)
+{
+    const struct profile_stream *stream = &options->profile->streams[0];
+    if (options->trial.limit)
+        return sl_error_set(error, -EINVAL, "--count: rfc2544 measures for a --duration: leave --count out");
+    if (options->trial.deaf)
+        return sl_error_set(error, -EINVAL, "--no-receive: rfc2544 looks at what comes back: leave it out");
+    if (!options->file && (stream->sizes || stream->random_sizes))
+        return sl_error_set(
+            error, -EINVAL,
+            "--size, --random-sizes: rfc2544 measures size after size: list them with --sizes");
+    return 0;
+}
+
+// A search sets the rate of all that is sent, and what is lost must mean something.
+static int plan_check(const struct plan *plan, struct sl_error *error)
+{
+    for (uint32_t i = 0; i < plan->streams; i++) {
+        const struct stream_plan *stream = &plan->stream[i];
+        if (stream->own_rate)
+            return sl_error_set(error, -EINVAL,
+                                "stream %s has a rate of its own, and rfc2544 looks for the rate: give it a "
+                                "weight instead",
+                                stream->name);
+        if (stream->bad)
+            return sl_error_set(error, -EINVAL,
+                                "stream %s is of bad packets, which are to be lost: rfc2544 cannot tell them "
+                                "from a loss; send them with 'sluice-pktgen run'",
+                                stream->name);
+    }
+    return 0;
+}
+
+static uint32_t senders_count(const struct plan *plan)
+{
+    uint64_t ports = 0;
+    for (uint32_t i = 0; i < plan->streams; i++)
+        ports |= 1ULL << plan->stream[i].port;
+    return (uint32_t)__builtin_popcountll(ports);
+}
+
 static int bench_measure(struct bench_run *run, struct sl_error *error)
 {
     struct screen screen;
     struct rfc2544_bench bench = {
         .session = &run->session,
         .plan = &run->plan,
+        .asked = run->plan.rate,
+        .senders = senders_count(&run->plan),
         .options = &run->options.common,
         .result = &run->result,
         .screen = &screen,
@@ -201,11 +247,16 @@ static int bench_measure(struct bench_run *run, struct sl_error *error)
 static int bench_execute(struct bench_run *run)
 {
     struct sl_error error = {0};
+    int rc = options_check(&run->options.common, &error);
+    if (rc != 0)
+        return mode_fail(rc, &error);
     if (run->options.common.trial.duration_us == 0 && !run->options.common.file)
         run->options.common.trial.duration_us = TRIAL_US;
     if (options_finish(&run->options.common, &run->plan) != 0)
         return PKTGEN_USAGE;
-    int rc = session_open(&run->session, &run->options.common.session, &error);
+    rc = plan_check(&run->plan, &error);
+    if (rc == 0)
+        rc = session_open(&run->session, &run->options.common.session, &error);
     if (rc != 0)
         return mode_fail(rc, &error);
     rc = bench_measure(run, &error);

@@ -64,6 +64,8 @@ struct rfc2544_bench {
     struct session *session;
     struct trial *trial;
     struct plan *plan;
+    struct rate asked; // the highest load, by the operator
+    uint32_t senders;  // ports that send, each its share of the load
     const struct options *options;
     struct result *result; // of the last trial
     struct screen *screen;

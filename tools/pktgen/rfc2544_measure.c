@@ -22,7 +22,7 @@ static int trial_run(struct rfc2544_bench *bench, double pps, uint64_t duration_
     struct trial_wish wish = bench->options->trial;
     wish.duration_us = duration_us;
     wish.limit = limit;
-    bench->plan->rate = pps > 0 ? (struct rate){RATE_PPS, pps} : (struct rate){RATE_MAX, 0};
+    bench->plan->rate = pps > 0 ? (struct rate){RATE_PPS, pps / bench->senders} : (struct rate){RATE_MAX, 0};
     trial_start(bench->trial, &wish);
     while (session_running(bench->session)) {
         session_wait_ms(bench->session, duration_us < 1000000 ? 10 : LOOK_MS);
@@ -78,6 +78,24 @@ static int throughput(struct rfc2544_bench *bench, struct rfc2544_row *row, doub
     return rc == -E2BIG ? 0 : rc;
 }
 
+static bool port_sends(const struct plan *plan, uint32_t port)
+{
+    bool sends = false;
+    for (uint32_t i = 0; i < plan->streams; i++)
+        sends = sends || plan->stream[i].port == port;
+    return sends;
+}
+
+// What the operator allows, of all ports that send together; 0: all there is.
+static double asked_pps(const struct rfc2544_bench *bench, const struct rfc2544_row *row)
+{
+    double sum = 0;
+    for (uint32_t port = 0; port < bench->session->ports; port++)
+        if (port_sends(bench->plan, port))
+            sum += rate_pps(&bench->asked, row->mean_size, bench->session->port[port].line_bps);
+    return sum;
+}
+
 // The generator's own ceiling and what the device makes of it. At nine tenths of what it can, a generator keeps its
 // pace; hence that is the highest load that is asked for.
 static int ceiling(struct rfc2544_bench *bench, struct rfc2544_row *row, double *forwarded)
@@ -85,10 +103,10 @@ static int ceiling(struct rfc2544_bench *bench, struct rfc2544_row *row, double 
     const struct result *result = bench->result;
     progress(bench, row, "the generator's ceiling");
     int rc = trial_run(bench, 0, bench->quick_us, 0);
-    double line = plan_stream_pps(bench->plan, 0, bench->session->port[0].line_bps);
+    double asked = asked_pps(bench, row);
     row->offered_max = sent_rate(result) * 0.9;
-    if (line > 0 && line < row->offered_max)
-        row->offered_max = line;
+    if (asked > 0 && asked < row->offered_max)
+        row->offered_max = asked;
     *forwarded = result->seconds > 0 ? (double)result->total.received / result->seconds : 0;
     return rc;
 }
@@ -130,17 +148,18 @@ static int loss_curve(struct rfc2544_bench *bench, struct rfc2544_row *row)
 // Section 26.4: the longest burst, as fast as the generator can, that comes back whole.
 static int back_to_back(struct rfc2544_bench *bench, struct rfc2544_row *row)
 {
-    uint64_t most = (uint64_t)(row->offered_max * BURST_SECONDS_MAX), low = 0, high = most + 1;
+    uint32_t streams = bench->plan->streams; // each sends its share
+    uint64_t most = (uint64_t)(row->offered_max * BURST_SECONDS_MAX) / streams, low = 0, high = most + 1;
     int rc = 0;
     for (uint64_t next = most; rc == 0 && high - low > 1 + low / 100; next = low + (high - low) / 2) {
-        progress(bench, row, "back to back, %llu frames", (unsigned long long)next);
+        progress(bench, row, "back to back, %llu frames", (unsigned long long)next * streams);
         rc = trial_run(bench, 0, 2 * BURST_SECONDS_MAX * 1000000ULL, next);
         if (bench->result->total.lost == 0)
             low = next;
         else
             high = next;
     }
-    row->burst_frames = low;
+    row->burst_frames = low * streams;
     row->burst_is_limit = low == most;
     return rc;
 }
@@ -172,7 +191,7 @@ static int reset(struct rfc2544_bench *bench, struct rfc2544_row *row)
     progress(bench, row, "reset");
     struct trial_wish wish = bench->options->trial;
     wish.duration_us = bench->final_us;
-    bench->plan->rate = (struct rate){RATE_PPS, rate / 2};
+    bench->plan->rate = (struct rate){RATE_PPS, rate / 2 / bench->senders};
     trial_start(bench->trial, &wish);
     session_wait_ms(bench->session, (uint32_t)(bench->final_us / 4000));
     int status = system(bench->reset_command);

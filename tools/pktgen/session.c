@@ -54,6 +54,16 @@ static uint64_t line_rate(uint16_t id)
     return link.link_speed * 1000000ULL;
 }
 
+// What a driver's refusal most often means.
+static const char *open_hint(const struct port_spec *spec)
+{
+    if (spec->driver == PORT_MEMIF && strstr(spec->args, "role=client"))
+        return "; is the other end, with role=server, started, and may this user open its socket?";
+    if (spec->driver == PORT_MEMIF)
+        return "; may this user make the socket, and is its directory there?";
+    return "";
+}
+
 static int port_open(struct session *session, const struct session_wish *wish, uint32_t slot,
                      struct sl_error *error)
 {
@@ -71,12 +81,13 @@ static int port_open(struct session *session, const struct session_wish *wish, u
            sizeof(port->name) < sizeof(asked.name) ? sizeof(port->name) : sizeof(asked.name));
     strcpy(asked.device, one->device);
     memcpy(asked.mac, one->mac, 6);
-    int rc = device_open(&context, &asked, (uint16_t)slot, &port->device, error);
-    if (rc == 0) {
-        rte_eth_promiscuous_enable(port->device.id); // what comes back may be for simulated hosts
-        port->line_bps = line_rate(port->device.id);
-    }
-    return rc;
+    struct sl_error why = {0};
+    int rc = device_open(&context, &asked, (uint16_t)slot, &port->device, &why);
+    if (rc != 0)
+        return sl_error_set(error, rc, "%s%s", why.text, open_hint(&port->device.spec));
+    rte_eth_promiscuous_enable(port->device.id); // what comes back may be for simulated hosts
+    port->line_bps = line_rate(port->device.id);
+    return 0;
 }
 
 static int ports_open(struct session *session, const struct session_wish *wish, struct sl_error *error)

@@ -46,6 +46,7 @@ struct stream { // one worker's
     bool udp;
     struct flow_space flows;
     uint32_t flow_step; // workers that share a stream take turns at the flows
+    uint64_t limit;     // frames to send in all; a datagram's pieces stay together
     // where it stands
     struct pace pace;
     uint64_t sequence;

@@ -132,8 +132,14 @@ void trial_free(struct trial *trial)
     free(trial);
 }
 
+// A queue's share of the frames that a stream sends in all.
+static uint64_t limit_share(uint64_t limit, uint16_t queue, uint16_t queues)
+{
+    return limit ? limit / queues + (queue < limit % queues) : UINT64_MAX;
+}
+
 // Queues of a port share a stream's rate evenly, a little apart in time.
-static void sender_reset(struct trial *trial, const struct sender *sender, uint64_t start)
+static void sender_reset(struct trial *trial, const struct sender *sender, uint64_t limit, uint64_t start)
 {
     const struct stream_plan *plan = &trial->plan->stream[sender->stream];
     const struct session_port *port = &trial->session->port[plan->port];
@@ -142,6 +148,7 @@ static void sender_reset(struct trial *trial, const struct sender *sender, uint6
         plan_stream_pps(trial->plan, sender->stream, port->line_bps) / stream->parts / port->device.tx_queues;
     pace_init(&stream->pace, pps, rte_get_tsc_hz(), plan->burst, start);
     stream->magic = trial->magic;
+    stream->limit = limit_share(limit, stream->queue, port->device.tx_queues);
     stream->sequence = stream->sent = stream->sent_bytes = stream->refused = 0;
     stream->flow_next = stream->queue % stream->flows.flows;
     stream->pick_next = 0;
@@ -169,13 +176,12 @@ void trial_start(struct trial *trial, const struct trial_wish *wish)
         receiver_reset(&trial->worker[i].receiver, trial->magic, wish->verify);
     uint64_t start = rte_rdtsc() + START_DELAY_US * us;
     for (uint32_t i = 0; i < trial->senders; i++)
-        sender_reset(trial, &trial->sender[i], start);
+        sender_reset(trial, &trial->sender[i], wish->limit, start);
     for (uint32_t i = 0; i < trial->session->workers; i++) {
         struct worker *worker = &trial->worker[i];
         worker->start_tsc = worker->last_tsc = start;
         worker->end_tsc = start + wish->duration_us * us;
         worker->settle_tsc = worker->end_tsc + wish->settle_us * us;
-        worker->limit = wish->limit;
         worker->deaf = wish->deaf;
         worker->passes = 0;
         argument[i] = worker;

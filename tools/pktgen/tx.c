@@ -133,7 +133,9 @@ static void refused(struct stream *stream, struct rte_mbuf **frame, uint32_t cou
 void stream_send(struct stream *stream, struct rte_mempool *pool, uint64_t tsc)
 {
     struct rte_mbuf *frame[STREAM_BURST];
-    uint32_t packets = pace_due(&stream->pace, tsc, STREAM_BURST / stream->parts);
+    uint64_t left = (stream->limit - stream->sent + stream->parts - 1) / stream->parts;
+    uint32_t most = STREAM_BURST / stream->parts;
+    uint32_t packets = pace_due(&stream->pace, tsc, left < most ? (uint32_t)left : most);
     uint32_t count = packets * stream->parts;
     if (packets == 0)
         return;

@@ -11,18 +11,13 @@ static void receive(struct worker *worker)
                       &worker->self[worker->rx[i].port]);
 }
 
-static bool stream_done(const struct worker *worker, const struct stream *stream)
-{
-    return worker->limit && stream->sent >= worker->limit;
-}
-
 // False where every stream has reached its limit.
 static bool streams_send(struct worker *worker, uint64_t tsc)
 {
     bool more = false;
     for (uint32_t i = 0; i < worker->streams; i++) {
         struct stream *stream = &worker->stream[i];
-        if (stream_done(worker, stream))
+        if (stream->sent >= stream->limit)
             continue;
         stream_send(stream, worker->session->pool, tsc);
         more = true;

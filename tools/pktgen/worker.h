@@ -25,7 +25,6 @@ struct worker {
     uint64_t start_tsc;  // sending begins
     uint64_t end_tsc;    // and ends
     uint64_t settle_tsc; // receiving goes on for as long as from `end_tsc` to here
-    uint64_t limit;      // frames a stream sends at most, 0: no limit
     bool deaf;           // does not receive
     // w: worker  r: main thread
     uint64_t last_tsc; // the last moment it sent

@@ -40,7 +40,7 @@ static int range_check(const struct endpoint_range *range, const char *whose, st
     return 0;
 }
 
-static int config_check(const struct endpoint_config *config, struct sl_error *error)
+int engine_check(const struct endpoint_config *config, struct sl_error *error)
 {
     if (config->connections == 0 || config->connections > ENGINE_CONNECTIONS)
         return sl_error_set(error, -EINVAL, "%u connections at a time: 1 to %u are possible",
@@ -49,7 +49,9 @@ static int config_check(const struct endpoint_config *config, struct sl_error *e
     if (rc != 0 || config->server)
         return rc;
     if (sl_ip_is_v4(&config->own.first) != sl_ip_is_v4(&config->peer.first))
-        return sl_error_set(error, -EINVAL, "client and server addresses are of different families");
+        return sl_error_set(error, -EINVAL,
+                            "client and server addresses are of different families: give both --client "
+                            "and --server");
     rc = range_check(&config->peer, "server", error);
     uint32_t tuples = rc ? 0 : tuple_count(&config->own, &config->peer);
     if (rc == 0 && tuples < config->connections)
@@ -128,7 +130,7 @@ int engine_init(struct engine *engine, const struct endpoint_config *config, uin
 {
     memset(engine, 0, sizeof(*engine));
     engine->config = *config;
-    int rc = config_check(config, error);
+    int rc = engine_check(config, error);
     if (rc == 0)
         rc = head_make(engine, error);
     if (rc != 0)

@@ -116,6 +116,8 @@ struct engine {
 };
 
 const char *engine_failure_name(enum engine_failure failure);
+// 0, or -EINVAL with a sentence: what engine_init() would refuse.
+int engine_check(const struct endpoint_config *config, struct sl_error *error);
 // 0, or -EINVAL with a sentence, or -ENOMEM.
 int engine_init(struct engine *engine, const struct endpoint_config *config, uint64_t now_ns,
                 struct sl_error *error);

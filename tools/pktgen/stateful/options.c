@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A table of options and what they mean. Called by argp, on the main thread.
 #include "options.h"
+#include "../report.h"
 #include <errno.h>
 #include <net/ethernet.h>
 #include <netinet/ether.h>
@@ -170,12 +171,13 @@ static void close_how(const char *text, struct endpoint_config *common, struct a
     common->close_by_reset = strcmp(text, "reset") == 0;
 }
 
+static const char *const role_word[] = {
+    [ROLE_CLIENT] = "client", [ROLE_SERVER] = "server", [ROLE_BOTH] = "both"};
+
 static void role(struct stateful_options *options, const char *text, struct argp_state *state)
 {
-    static const char *const word[] = {
-        [ROLE_CLIENT] = "client", [ROLE_SERVER] = "server", [ROLE_BOTH] = "both"};
     for (unsigned i = ROLE_CLIENT; i <= ROLE_BOTH; i++)
-        if (options->role == ROLE_NONE && strcmp(text, word[i]) == 0) {
+        if (options->role == ROLE_NONE && strcmp(text, role_word[i]) == 0) {
             options->role = i;
             return;
         }
@@ -188,12 +190,15 @@ static void finish(struct stateful_options *options, struct argp_state *state)
         argp_error(state, "say what it is to be: client, server or both");
     uint32_t wanted = options->role == ROLE_BOTH ? 2 : 1;
     if (options->session.ports != wanted)
-        argp_error(state, "'%s' wants %u port%s, and %u %s given with --port",
-                   wanted == 2 ? "both" : "this role", wanted, wanted == 1 ? "" : "s", options->session.ports,
+        argp_error(state, "'%s' wants %u port%s, and %u %s given with --port", role_word[options->role],
+                   wanted, wanted == 1 ? "" : "s", options->session.ports,
                    options->session.ports == 1 ? "is" : "are");
     if (options->role == ROLE_SERVER && options->client_option)
         argp_error(state, "--%s tells a client what to do: leave it out, or be 'client' or 'both'",
                    options->client_option);
+    struct sl_error error = {0};
+    if (report_paths_check(options->csv, options->html, &error) != 0)
+        argp_error(state, "%s", error.text);
     static const uint8_t none[6];
     if (!sl_ip_is_zero(&options->gateway) && memcmp(options->next_hop, none, 6) != 0)
         argp_error(state, "--gateway and --next-hop both name where to send to: leave one of them out");

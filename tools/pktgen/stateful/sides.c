@@ -143,7 +143,13 @@ static int side_add(const struct maker *m, bool server)
     *side = (struct side){.server = server, .shards = shards_choose(m, port, server)};
     memcpy(side->self.mac, m->session->port[port].device.mac, 6);
     neighbor_self_add(&side->self, &own->first, own->addresses);
-    int rc = server ? 0 : next_hop_find(m, side, next_hop);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < side->shards; i++) { // before anybody is asked for an address
+        struct endpoint_config config = config_of(m, side, port, i, next_hop);
+        rc = engine_check(&config, m->error);
+    }
+    if (rc == 0 && !server)
+        rc = next_hop_find(m, side, next_hop);
     for (uint32_t i = 0; rc == 0 && i < side->shards; i++)
         rc = shard_add(m, side, port, i, next_hop);
     return rc;
