@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
+#include "idle.h"
 #include "plan.h"
 
 #define BURST       64
@@ -124,9 +125,14 @@ static void queue_reflect(struct reflector *reflector, struct reflector_queue *q
 int reflector_run(void *argument)
 {
     struct reflector *reflector = argument;
-    while (!session_stopping(reflector->session))
+    struct idle idle;
+    idle_init(&idle);
+    while (!session_stopping(reflector->session)) {
+        uint64_t received = reflector->received;
         for (uint32_t i = 0; i < reflector->queues; i++)
             queue_reflect(reflector, &reflector->queue[i]);
+        idle_rest(&idle, reflector->received != received);
+    }
     for (uint32_t i = 0; i < reflector->queues; i++)
         rte_pktmbuf_free(reflector->queue[i].late);
     return 0;

@@ -46,7 +46,7 @@ static int measure(void *context, double load, uint64_t duration_us, struct sear
     struct rfc2544_bench *bench = context;
     int rc = trial_run(bench, load, duration_us, 0);
     measured->offered = (double)bench->result->total.sent / ((double)duration_us / 1e6);
-    measured->loss = result_loss(bench->result);
+    measured->loss = bench->result->total.sent ? result_loss(bench->result) : 1; // nothing was shown
     return rc;
 }
 

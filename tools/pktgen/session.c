@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_launch.h>
+#include "idle.h"
 #include "process/pool.h"
 
 #define BUFFERS_PER_QUEUE 6144 // both rings of a queue, and what is on its way
@@ -122,8 +124,18 @@ int session_open(struct session *session, const struct session_wish *wish, struc
     return rc;
 }
 
+static bool has_memif(const struct session *session)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < session->ports; i++)
+        any = any || session->port[i].device.spec.driver == PORT_MEMIF;
+    return any;
+}
+
 void session_close(struct session *session)
 {
+    if (has_memif(session)) // a reflector or server at the other end comes to rest meanwhile
+        rte_delay_us_sleep(IDLE_LINGER_MS * 1000);
     while (session->ports > 0)
         device_close(&session->port[--session->ports].device);
     rte_mempool_free(session->pool);

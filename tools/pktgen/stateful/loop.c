@@ -8,6 +8,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
+#include "../idle.h"
 #include "wire/headers.h"
 
 uint64_t loop_ns_magic(uint64_t ticks_per_s)
@@ -148,25 +149,27 @@ static void frames_take(struct shard *shard, struct rte_mbuf **frame, uint32_t c
     rte_pktmbuf_free_bulk(frame, kept);
 }
 
-static void queue_take(struct shard *shard, uint16_t queue, uint64_t now_ns)
+static uint32_t queue_take(struct shard *shard, uint16_t queue, uint64_t now_ns)
 {
     struct rte_mbuf *frame[ENGINE_BURST];
-    uint16_t count = rte_eth_rx_burst(shard->rx_device, queue, frame, ENGINE_BURST);
-    for (uint16_t i = 0; i < count; i++)
+    uint16_t came = rte_eth_rx_burst(shard->rx_device, queue, frame, ENGINE_BURST);
+    for (uint16_t i = 0; i < came; i++)
         rte_prefetch0(rte_pktmbuf_mtod(frame[i], void *));
-    count = questions_answer(shard, frame, count);
+    uint16_t count = questions_answer(shard, frame, came);
     for (uint16_t i = 0; i < count; i++)
         frame[i]->hash.usr = 0;
     if (count > 0)
         frames_take(shard, frame, count, now_ns);
+    return came;
 }
 
-static void inbox_take(struct shard *shard, uint64_t now_ns)
+static uint32_t inbox_take(struct shard *shard, uint64_t now_ns)
 {
     struct rte_mbuf *frame[ENGINE_BURST];
     uint32_t count = rte_ring_sc_dequeue_burst(shard->inbox, (void **)frame, ENGINE_BURST, NULL);
     if (count > 0)
         frames_take(shard, frame, count, now_ns);
+    return count;
 }
 
 static void shard_open_due(struct shard *shard, uint64_t tsc, uint64_t now_ns)
@@ -184,28 +187,36 @@ static void shard_open_due(struct shard *shard, uint64_t tsc, uint64_t now_ns)
         pace_return(&shard->pace, due - done);
 }
 
-static void shard_poll(struct shard *shard, uint64_t tsc, uint64_t now_ns)
+// True where something came, or is still to be sent.
+static bool shard_poll(struct shard *shard, uint64_t tsc, uint64_t now_ns)
 {
     struct engine_outbox *box = &shard->engine.outbox;
+    uint32_t came = 0;
     if (unlikely(box->room < ENGINE_OUTBOX) && room_fill(shard, box->room, ENGINE_OUTBOX - box->room))
         box->room = ENGINE_OUTBOX;
     for (uint32_t queue = shard->queue; queue < shard->rx_queues; queue += shard->side->shards)
-        queue_take(shard, (uint16_t)queue, now_ns);
+        came += queue_take(shard, (uint16_t)queue, now_ns);
     if (shard->inbox)
-        inbox_take(shard, now_ns);
+        came += inbox_take(shard, now_ns);
     engine_timers(&shard->engine, now_ns);
     shard_open_due(shard, tsc, now_ns);
     outbox_flush(shard);
     __atomic_store_n(&shard->open_count, engine_open(&shard->engine), __ATOMIC_RELAXED);
+    return came > 0 || box->count > 0 || !shard->engine.config.server;
 }
 
 int loop_run(void *argument)
 {
     struct loop *loop = argument;
-    while (!session_stopping(loop->session))
+    struct idle idle;
+    idle_init(&idle);
+    while (!session_stopping(loop->session)) {
+        bool busy = false;
         for (uint32_t i = 0; i < loop->shards; i++) {
             uint64_t tsc = rte_rdtsc();
-            shard_poll(loop->shard[i], tsc, loop_ns(loop->ns_magic, tsc));
+            busy |= shard_poll(loop->shard[i], tsc, loop_ns(loop->ns_magic, tsc));
         }
+        idle_rest(&idle, busy);
+    }
     return 0;
 }
