@@ -14,6 +14,7 @@ enum flow_field { FLOW_SRC, FLOW_SPORT, FLOW_DST, FLOW_DPORT, FLOW_FIELDS };
 struct flow_range {
     uint32_t first; // host byte order; of addresses the last 32 bits
     uint32_t count; // at least 1
+    uint32_t step;  // from one to the next
     uint64_t magic; // 2^64 / count, rounded up: a product instead of a division
 };
 
@@ -28,7 +29,7 @@ struct flow {
 
 static inline struct flow_range flow_range_make(uint32_t first, uint32_t count)
 {
-    return (struct flow_range){first, count, UINT64_MAX / count + 1};
+    return (struct flow_range){first, count, 1, UINT64_MAX / count + 1};
 }
 
 // f / count is the upper half of f * magic, exactly, for 32-bit f and count >= 2 (Lemire, Kaser, Kurz: "Faster remainder
@@ -41,7 +42,7 @@ static inline void flow_split(const struct flow_space *space, uint32_t f, struct
         flow->value[i] = range->first;
         if (range->count > 1) {
             quotient = (uint32_t)(((unsigned __int128)range->magic * f) >> 64);
-            flow->value[i] += f - quotient * range->count;
+            flow->value[i] += (f - quotient * range->count) * range->step;
         }
         f = quotient;
     }

@@ -8,6 +8,7 @@
 
 static const struct generator_mode *const modes[] = {
     &mode_run,
+    &mode_series,
     &mode_rfc2544,
     &mode_replay,
     &mode_reflect,

@@ -19,7 +19,8 @@ struct generator_mode {
     int (*run)(int argc, char **argv); // argv[0] is "sluice-pktgen WORD"; the exit status
 };
 
-extern const struct generator_mode mode_run, mode_rfc2544, mode_replay, mode_reflect, mode_stateful;
+extern const struct generator_mode mode_run, mode_series, mode_rfc2544, mode_replay, mode_reflect,
+    mode_stateful;
 
 // Prints "sluice-pktgen: TEXT" to stderr; returns the exit status for `rc` (-EINVAL: usage, else environment).
 int mode_fail(int rc, const struct sl_error *error);

@@ -36,7 +36,7 @@ struct arp_frame {
 void neighbor_self_add(struct neighbor_self *self, const struct sl_ip *first, uint32_t count)
 {
     if (self->ranges < NEIGHBOR_RANGES)
-        self->range[self->ranges++] = (struct neighbor_range){*first, count};
+        self->range[self->ranges++] = (struct neighbor_range){*first, count, 1};
 }
 
 static bool self_is(const struct neighbor_self *self, const struct sl_ip *ip)

@@ -12,7 +12,7 @@
 
 struct neighbor_range { // addresses that differ in their last 32 bits
     struct sl_ip first;
-    uint32_t count;
+    uint32_t count, step; // step: from one to the next
 };
 
 struct neighbor_self { // what a port is on its link; constant while workers run

@@ -91,6 +91,7 @@ static void address_compile(const struct compile *c, const char *key, const char
     }
     *ip = read.first;
     *range = flow_range_make(sl_host32(read.first.w[3]), read.count);
+    range->step = read.step;
 }
 
 static void addresses_compile(const struct compile *c, const struct profile_stream *in,

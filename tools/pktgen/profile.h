@@ -69,7 +69,7 @@ int profile_read_duration(const char *text, uint64_t *us, const char **why);  //
 int profile_read_sizes(const char *text, struct size_plan *sizes,
                        const char **why); // 64 64,128 imix 64-1518/64
 int profile_read_range(const char *text, struct neighbor_range *range,
-                       const char **why);                                             // address, A-B, prefix
+                       const char **why); // address, A-B, A-B/STEP, prefix
 int profile_read_ports(const char *text, struct flow_range *range, const char **why); // 53 1024-65535
 const char *bad_kind_name(enum bad_kind kind);
 

@@ -124,25 +124,43 @@ static int prefix_range(const struct sl_prefix *prefix, struct neighbor_range *r
     unsigned host = (sl_ip_is_v4(&prefix->ip) ? 32u : 128u) - prefix->len;
     if (host > 24)
         return refuse(why, "has more than 16 million addresses");
-    *range = (struct neighbor_range){prefix->ip, 1u << host};
+    *range = (struct neighbor_range){prefix->ip, 1u << host, 1};
     return 0;
+}
+
+// The text up to `end`, or all of it where that is NULL.
+static int address_read(const char *text, const char *end, struct sl_ip *ip)
+{
+    char one[SL_IP_TEXT];
+    size_t length = end ? (size_t)(end - text) : strlen(text);
+    if (length >= sizeof(one))
+        return -EINVAL;
+    memcpy(one, text, length);
+    one[length] = '\0';
+    return sl_ip_parse(one, ip);
+}
+
+static int step_read(const char *slash, uint32_t *step)
+{
+    char *end;
+    unsigned long value = slash ? (isdigit((unsigned char)slash[1]) ? strtoul(slash + 1, &end, 10) : 0) : 1;
+    *step = (uint32_t)value;
+    return value == 0 || value > FLOWS_MAX || (slash && *end) ? -EINVAL : 0;
 }
 
 static int span_range(const char *text, const char *dash, struct neighbor_range *range, const char **why)
 {
-    char first[SL_IP_TEXT];
+    const char *slash = strchr(dash, '/');
     struct sl_ip last;
-    if ((size_t)(dash - text) >= sizeof(first))
-        return -EINVAL;
-    memcpy(first, text, (size_t)(dash - text));
-    first[dash - text] = '\0';
-    if (sl_ip_parse(first, &range->first) != 0 || sl_ip_parse(dash + 1, &last) != 0)
+    if (address_read(text, dash, &range->first) != 0 || address_read(dash + 1, slash, &last) != 0 ||
+        step_read(slash, &range->step) != 0)
         return -EINVAL;
     uint64_t count = (uint64_t)sl_host32(last.w[3]) - sl_host32(range->first.w[3]) + 1;
     if (memcmp(&last, &range->first, 12) != 0 || count - 1 > UINT32_MAX)
         return refuse(
             why,
             "is a range whose ends differ in more than their last 32 bits, or that ends before it begins");
+    count = (count - 1) / range->step + 1;
     if (count > FLOWS_MAX)
         return refuse(why, "has more than 16 million addresses");
     range->count = (uint32_t)count;
@@ -153,7 +171,8 @@ int profile_read_range(const char *text, struct neighbor_range *range, const cha
 {
     struct sl_prefix prefix;
     const char *dash = strchr(text, '-');
-    *why = "is not an address, a range like 16.0.0.1-16.0.0.99, or a prefix like 16.0.0.0/24";
+    *why = "is not an address, a range like 16.0.0.1-16.0.0.99 or 16.0.0.0-16.0.255.0/256, or a prefix like "
+           "16.0.0.0/24";
     if (dash)
         return span_range(text, dash, range, why);
     int rc = sl_prefix_parse(text, &prefix);

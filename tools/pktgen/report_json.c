@@ -39,10 +39,10 @@ json_t *report_result_json(const struct result *result)
             json_decref(streams);
             return NULL;
         }
-    return json_pack("{s:s, s:f, s:i, s:I, s:I, s:I, s:I, s:o, s:o}", "version", SLUICE_VERSION, "seconds",
-                     result->seconds, "workers", (int)result->workers, "tsc_hz",
-                     (json_int_t)result->cycles_per_s, "foreign", (json_int_t)result->foreign, "answered",
-                     (json_int_t)result->answered, "leaked",
+    return json_pack("{s:s, s:f, s:i, s:I, s:f, s:I, s:I, s:I, s:o, s:o}", "version", SLUICE_VERSION,
+                     "seconds", result->seconds, "workers", (int)result->workers, "tsc_hz",
+                     (json_int_t)result->cycles_per_s, "longest_pass_ns", result->longest_pass_ns, "foreign",
+                     (json_int_t)result->foreign, "answered", (json_int_t)result->answered, "leaked",
                      (json_int_t)(result->bad.received + result->bad.corrupt), "total",
                      stream_json(result, &result->total, "total"), "streams", streams);
 }

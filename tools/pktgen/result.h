@@ -28,6 +28,7 @@ struct result {
     uint64_t foreign; // frames that were not ours
     uint64_t answered;
     double longest_silence_ns; // between two arrivals at one worker
+    double longest_pass_ns;    // of a sender's loop: longer than usual where it was kept from its core
     uint64_t cycles_per_s;     // of the TSC
     double ns_per_unit;        // of the latency
     uint64_t passes;           // turns of the senders' loops

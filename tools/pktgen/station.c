@@ -26,8 +26,10 @@ static void self_fill(const struct session *session, const struct plan *plan,
         if (sl_interface_parse(profile->addresses[i], &interface) == 0)
             neighbor_self_add(self, &interface.ip, 1);
     for (uint32_t i = 0; i < plan->streams; i++)
-        if (plan->stream[i].port == port)
-            neighbor_self_add(self, &plan->stream[i].src, plan->stream[i].flows.range[FLOW_SRC].count);
+        if (plan->stream[i].port == port) {
+            const struct flow_range *src = &plan->stream[i].flows.range[FLOW_SRC];
+            neighbor_self_add(self, &plan->stream[i].src, (src->count - 1) * src->step + 1);
+        }
 }
 
 // The first own address of the family, or the streams' first source.

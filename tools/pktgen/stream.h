@@ -49,6 +49,7 @@ struct stream { // one worker's
     uint64_t limit;     // frames to send in all; a datagram's pieces stay together
     // where it stands
     struct pace pace;
+    uint64_t full_until; // tick: the port was full; not tried again before
     uint64_t sequence;
     uint32_t flow_next;
     uint16_t pick_next;

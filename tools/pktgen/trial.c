@@ -152,6 +152,7 @@ static void sender_reset(struct trial *trial, const struct sender *sender, uint6
     stream->sequence = stream->sent = stream->sent_bytes = stream->refused = 0;
     stream->flow_next = stream->queue % stream->flows.flows;
     stream->pick_next = 0;
+    stream->full_until = 0;
     stream->random = 0x9e3779b97f4a7c15ULL * (stream->wire_id + 1u);
 }
 
@@ -183,7 +184,7 @@ void trial_start(struct trial *trial, const struct trial_wish *wish)
         worker->end_tsc = start + wish->duration_us * us;
         worker->settle_tsc = worker->end_tsc + wish->settle_us * us;
         worker->deaf = wish->deaf;
-        worker->passes = 0;
+        worker->passes = worker->longest_pass = 0;
         argument[i] = worker;
     }
     session_launch(trial->session, worker_run, argument);
@@ -235,6 +236,8 @@ static void workers_add(const struct trial *trial, struct result *result)
         result->foreign += worker->receiver.foreign;
         result->answered += worker->receiver.answered;
         result->passes += worker->passes;
+        double pass = (double)worker->longest_pass * 1e9 / (double)result->cycles_per_s;
+        result->longest_pass_ns = pass > result->longest_pass_ns ? pass : result->longest_pass_ns;
         double silence = (double)worker->receiver.silence * 1e9 / (double)result->cycles_per_s;
         result->longest_silence_ns =
             silence > result->longest_silence_ns ? silence : result->longest_silence_ns;

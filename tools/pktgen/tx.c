@@ -120,6 +120,10 @@ void stream_rewind(struct stream *stream, uint32_t frames)
                                              : stream->flow_next + stream->flows.flows - back);
 }
 
+// How long a port that was full is left alone, in ticks: it takes a burst anew in about that time. Building frames only
+// to throw them away would take time from receiving, and from the device where it shares a core or the ring's lines.
+#define FULL_TICKS 8192
+
 static void refused(struct stream *stream, struct rte_mbuf **frame, uint32_t count)
 {
     stream->refused += count;
@@ -133,6 +137,8 @@ static void refused(struct stream *stream, struct rte_mbuf **frame, uint32_t cou
 void stream_send(struct stream *stream, struct rte_mempool *pool, uint64_t tsc)
 {
     struct rte_mbuf *frame[STREAM_BURST];
+    if (tsc < stream->full_until)
+        return;
     uint64_t left = (stream->limit - stream->sent + stream->parts - 1) / stream->parts;
     uint32_t most = STREAM_BURST / stream->parts;
     uint32_t packets = pace_due(&stream->pace, tsc, left < most ? (uint32_t)left : most);
@@ -146,6 +152,8 @@ void stream_send(struct stream *stream, struct rte_mempool *pool, uint64_t tsc)
     stream_build(stream, frame, packets, tsc);
     uint16_t sent = rte_eth_tx_burst(stream->device, stream->queue, frame, (uint16_t)count);
     stream->sent += sent;
-    if (sent < count)
+    if (sent < count) {
         refused(stream, frame + sent, count - sent);
+        stream->full_until = tsc + FULL_TICKS;
+    }
 }

@@ -33,7 +33,10 @@ int worker_run(void *argument)
     uint64_t now = rte_rdtsc();
     for (; now < worker->start_tsc && !session_stopping(worker->session); now = rte_rdtsc())
         receive(worker);
-    for (; now < worker->end_tsc && !session_stopping(worker->session); now = rte_rdtsc()) {
+    for (uint64_t before = now; now < worker->end_tsc && !session_stopping(worker->session);
+         now = rte_rdtsc()) {
+        worker->longest_pass = now - before > worker->longest_pass ? now - before : worker->longest_pass;
+        before = now;
         receive(worker);
         if (!streams_send(worker, now))
             break;

@@ -29,6 +29,7 @@ struct worker {
     // w: worker  r: main thread
     uint64_t last_tsc; // the last moment it sent
     uint64_t passes;
+    uint64_t longest_pass; // ticks
 } __attribute__((aligned(64)));
 
 // The lcore's function; `worker` is a struct worker.

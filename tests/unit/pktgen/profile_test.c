@@ -117,6 +117,26 @@ static void imix_is_seven_to_four_to_one(void **context)
     assert_true(small == 7 && middle == 4 && large == 1 && sizes.count == 12);
 }
 
+static void ranges_of_addresses_may_have_steps(void **context)
+{
+    struct neighbor_range range;
+    const char *why;
+    assert_int_equal(profile_read_range("11.0.0.0-122.255.255.0/1792", &range, &why), 0);
+    assert_int_equal(range.count, 1 << 20);
+    assert_int_equal(profile_read_range("10.0.0.1-10.0.0.10/4", &range, &why), 0);
+    assert_true(range.count == 3 && range.step == 4);
+    assert_int_equal(profile_read_range("10.0.0.1-10.0.0.10", &range, &why), 0);
+    assert_true(range.count == 10 && range.step == 1);
+    static const char *const bad[] = {"10.0.0.1-10.0.0.9/", "10.0.0.1-10.0.0.9/0", "10.0.0.1-10.0.0.9/2x",
+                                      "10.0.0.1-10.0.0.9/-1", "0.0.0.0-255.255.255.255/2"};
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_not_equal(profile_read_range(bad[i], &range, &why), 0);
+    assert_int_equal(compile("pktgen: 1\nstreams:\n  - {dst: 10.0.0.1-10.0.0.10/4}\n"), 0);
+    struct flow flow;
+    flow_split(&plan.stream[0].flows, 2, &flow);
+    assert_int_equal(flow.value[FLOW_DST], 0x0a000009);
+}
+
 static void flow_numbers_split_as_division_does(void **context)
 {
     struct flow_space space = {.flows = FLOWS_MAX};
@@ -145,6 +165,7 @@ int main(void)
         cmocka_unit_test(every_fault_is_told_at_once),
         cmocka_unit_test(rates_become_packets_a_second),
         cmocka_unit_test(imix_is_seven_to_four_to_one),
+        cmocka_unit_test(ranges_of_addresses_may_have_steps),
         cmocka_unit_test(flow_numbers_split_as_division_does),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
