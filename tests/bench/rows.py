@@ -45,7 +45,7 @@ class Bar:
 @dataclasses.dataclass(frozen=True)
 class Row:
     section: str  # "in-process", "wire", "peers", "growth"
-    what: str  # with `section` the row's name: the same in every run
+    what: str  # the same in every run
     unit: str  # "cycles/packet", "Mpps", "us", ...
     how: str = ""  # burst, size, ports, where the cycles go
     sluice: Sample | None = None
@@ -54,23 +54,30 @@ class Row:
     higher_is_better: bool = False
     bar: Bar | None = None
     skipped: str = ""  # why the row has no figures
+    paired: Sample | None = None  # of sluice / peer, where the two were measured in turn: steadier than that of the medians
+    condition: str = ""  # what must be the same for two runs of the row to be compared: where the cores were
+
+    def key(self):
+        """What names the row in every run."""
+        return self.section, self.what, self.condition
 
     def ratio(self):
         """How many times better than the peer; below 1: worse. None where one of the two is missing."""
         if not self.sluice or not self.peer or not self.sluice.median or not self.peer.median:
             return None
-        quotient = self.sluice.median / self.peer.median
+        quotient = self.paired.median if self.paired else self.sluice.median / self.peer.median
         return quotient if self.higher_is_better else 1 / quotient
 
     def cells(self):
         ratio = self.ratio()
-        return [self.what, self.unit, self.skipped or self.how, self.sluice.text() if self.sluice else "-",
+        what = f"{self.what}, {self.condition}" if self.condition else self.what
+        return [what, self.unit, self.skipped or self.how, self.sluice.text() if self.sluice else "-",
                 f"{self.peer.text()} {self.peer_name}" if self.peer else "-", f"{ratio:.2f}" if ratio else "-",
                 self.bar.text(self) if self.bar and self.sluice else ""]
 
     def slower_than(self, old):
         """True where it is worse than `old` by more than both spreads and a tenth."""
-        if not self.sluice or not old.sluice or self.unit != old.unit:
+        if not self.sluice or not old.sluice or (self.unit, self.condition) != (old.unit, old.condition):
             return False
         if self.higher_is_better:
             return self.sluice.high < old.sluice.low and self.sluice.median < 0.9 * old.sluice.median
@@ -82,7 +89,7 @@ class Row:
     @classmethod
     def of_json(cls, data):
         made = dict(data)
-        for key, kind in (("sluice", Sample), ("peer", Sample), ("bar", Bar)):
+        for key, kind in (("sluice", Sample), ("peer", Sample), ("paired", Sample), ("bar", Bar)):
             made[key] = kind(**data[key]) if data.get(key) else None
         return cls(**made)
 

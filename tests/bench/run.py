@@ -9,12 +9,14 @@ import argparse
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
 import in_process
+import wire
 from rows import Budget, Row, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,6 +26,7 @@ MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of tabl
 # name, share of the time, measure
 SECTIONS = [
     ("in-process", 0.2, in_process.measure),
+    ("wire", 0.35, wire.measure),
 ]
 
 
@@ -68,12 +71,13 @@ def sections_run(context, wanted, seconds):
 
 
 def regressions(rows, path):
-    before = {(row.section, row.what): row for row in map(Row.of_json, json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["rows"])}
+    old_rows = map(Row.of_json, json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["rows"])
+    before = {row.key(): row for row in old_rows}
     worse = []
     for row in rows:
-        old = before.get((row.section, row.what))
+        old = before.get(row.key())
         if old and row.slower_than(old):
-            worse.append(f"{row.section}: {row.what}: {old.sluice.text()} -> {row.sluice.text()} {row.unit}")
+            worse.append(f"{': '.join(filter(None, row.key()))}: {old.sluice.text()} -> {row.sluice.text()} {row.unit}")
     return worse
 
 
@@ -97,6 +101,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of everything that must be ended and removed
     seconds = options.seconds or (120 if options.quick else 600)
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
         context = Context(options.build, options.quick, pathlib.Path(scratch))
