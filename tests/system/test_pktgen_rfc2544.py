@@ -20,7 +20,7 @@ def test_search_finds_the_throughput_of_a_device_over_memif():
         socket = directory / "a.sock"
         table, page = directory / "t.csv", directory / "p.html"
         with reflector(socket, "--rate", f"{RATE}pps", "--burst", BURST) as device:
-            result = measured("rfc2544", *client_of(socket), *QUICK, "--settle", "150ms", "--tests", "throughput", "-r", "20kpps",
+            result = measured("rfc2544", *client_of(socket), *QUICK, "--settle", "150ms", "--tests", "throughput", "-r", "40kpps", "--width", "20",
                               "--csv", table, "--html", page)
             over = ended(device)["over_rate"]
         with open(table, encoding="utf-8") as lines:
@@ -28,9 +28,9 @@ def test_search_finds_the_throughput_of_a_device_over_memif():
         html = page.read_text(encoding="utf-8")
     none, some = result["sizes"][0]["throughput"]
     assert over > 0
-    for found, least in ((none, 0.6), (some, 0.8)):  # a core that is shared may lose a frame
+    for found in (none, some):  # where cores are shared a frame may be lost below; above, none of these can pass
         assert found["found"] and found["bounded"], result
-        assert least * CEILING < found["pps"] < 1.02 * CEILING, result
+        assert 0.5 * CEILING < found["pps"] < 1.02 * CEILING, result
         assert found["loss_seen"] <= found["loss_allowed"]
     assert abs(float(row["pps_0_loss"]) - none["pps"]) < 1
     assert "Throughput by frame size" in html
