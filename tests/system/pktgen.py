@@ -18,12 +18,13 @@ import time
 from conftest import BUILD, run, wait_for
 
 PKTGEN = BUILD / "tools" / "pktgen" / "sluice-pktgen"
+FIRST = ("nice", "-n", "-15")  # rates and times are what they are told to be only where a process gets its core
 CORES = sorted(os.sched_getaffinity(0))
 
 
 def pktgen(mode, *argv, timeout=60):
     """Runs it to its end: status, stdout, stderr. Huge pages stay the machine's."""
-    return run([PKTGEN, mode, *argv, "--huge", "off"], timeout=timeout, check=False)
+    return run([*FIRST, PKTGEN, mode, *argv, "--huge", "off"], timeout=timeout, check=False)
 
 
 def measured(mode, *argv, status=0, timeout=60):
@@ -49,7 +50,7 @@ class Process:
     """One in the background. `before` goes in front of its command line: setpriv, for one."""
 
     def __init__(self, mode, *argv, program=PKTGEN, before=()):
-        self.child = subprocess.Popen([*map(str, before), str(program), mode, *map(str, argv), "--huge", "off"],
+        self.child = subprocess.Popen([*FIRST, *map(str, before), str(program), mode, *map(str, argv), "--huge", "off"],
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                       stdin=subprocess.DEVNULL)
 
@@ -62,6 +63,18 @@ class Process:
     def kill(self):
         self.child.kill()
         self.child.communicate()
+
+
+def interrupted(seconds, mode, *argv):
+    """Starts it, and presses Ctrl-C after that time: its status, stdout and stderr."""
+    process = Process(mode, *argv)
+    try:
+        process.child.wait(timeout=seconds)
+        raise AssertionError(f"it ended by itself: {process.child.communicate()}")
+    except subprocess.TimeoutExpired:
+        return process.interrupt()
+    finally:
+        process.kill()
 
 
 @contextlib.contextmanager
@@ -95,7 +108,7 @@ def on_terminal(mode, *argv, seconds=30, columns=80, interrupt_after=None):
     lead, follow = pty.openpty()
     fcntl.ioctl(follow, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with tempfile.TemporaryFile("w+") as out:
-        child = subprocess.Popen([str(PKTGEN), mode, *map(str, argv), "--huge", "off"], stdout=out, stderr=follow,
+        child = subprocess.Popen([*FIRST, str(PKTGEN), mode, *map(str, argv), "--huge", "off"], stdout=out, stderr=follow,
                                  stdin=subprocess.DEVNULL)
         os.close(follow)
         told, end = b"", time.monotonic() + seconds

@@ -2,11 +2,10 @@
 """`sluice-pktgen replay` sends a capture as it was recorded, or as fast as it is told, byte for byte."""
 import json
 import struct
-import subprocess
 
 import pytest
 
-from pktgen import Process, client_of, ended, measured, reflector, scratch
+from pktgen import client_of, ended, interrupted, measured, reflector, scratch
 
 FRAMES = [bytes([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5]) + bytes([i]) * (46 + 13 * i) for i in range(100)]
 
@@ -68,12 +67,6 @@ def test_rate_is_kept_over_memif_and_what_comes_back_is_counted(directory):
 
 def test_ctrl_c_ends_an_endless_loop_with_its_numbers(directory):
     capture_write(directory / "in.pcap", 1000)
-    process = Process("replay", "-p", "ring:a", directory / "in.pcap", "--loop", "0", "-j")
-    try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.child.communicate(timeout=1.2)
-        status, out, err = process.interrupt()
-    finally:
-        process.kill()
+    status, out, err = interrupted(1.2, "replay", "-p", "ring:a", directory / "in.pcap", "--loop", "0", "-j")
     assert status == 0, err
     assert json.loads(out)["sent"] > 100
