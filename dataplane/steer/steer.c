@@ -147,11 +147,19 @@ static void pass_all(struct burst *burst)
             packet_to(burst, &burst->packet[i], PACKET_ROUTE);
 }
 
+static bool is_configured(const struct nat_binding *binding)
+{
+    return binding != NULL && binding->table != NULL;
+}
+
+bool steer_needless(const struct worker *worker)
+{
+    return worker->count == 1 && is_configured(worker->tables->nat_binding);
+}
+
 void steer_stage(struct worker *worker, struct burst *burst)
 {
-    const struct nat_binding *binding = worker->tables->nat_binding;
-
-    if (binding == NULL || binding->table == NULL) {
+    if (!is_configured(worker->tables->nat_binding)) {
         pass_all(burst);
         return;
     }

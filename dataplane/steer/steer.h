@@ -13,6 +13,9 @@
 // worker where nobody owns it.
 uint32_t steer_owner_outside(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto);
 
+// With one worker, plain packets to one host need no steering where there is NAT.
+bool steer_needless(const struct worker *worker);
+
 // Puts the packet into another worker's ring; dropped where that is full or the packet has been round too often.
 void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner);
 

@@ -33,7 +33,8 @@ enum packet_flag {
     PACKET_TCP = 1 << 4,
     PACKET_UDP = 1 << 5,
     PACKET_ICMP_QUERY = 1 << 6, // ICMP or ICMPv6 echo (and other queries): identifier in both ports
-    PACKET_ICMP_ERROR = 1 << 7, // quotes another packet; the key is the QUOTED packet's, reversed (the flow's key)
+    PACKET_ICMP_ERROR =
+        1 << 7, // quotes another packet; the key is the QUOTED packet's, reversed (the flow's key)
     PACKET_DF = 1 << 8,
     PACKET_FROM_HOST = 1 << 9,   // made by this gateway: no TTL decrement, no filters, no NAT
     PACKET_TRANSLATED = 1 << 10, // NAT is done with it
@@ -41,13 +42,16 @@ enum packet_flag {
     PACKET_OPTIONS = 1 << 12,    // IPv4 options or IPv6 extension headers are present
     PACKET_L4_KNOWN = 1 << 13,   // l4_off points at a whole TCP, UDP or ICMP header
     PACKET_UNRESOLVED = 1 << 14, // back from housekeeping: nobody answered for its next hop
+    // IPv4 behind an Ethernet header without tags, neither options nor fragment, in one segment without padding, TCP
+    // or UDP but no SYN: as nearly every packet. Stays true of it whatever translation does.
+    PACKET_PLAIN = 1 << 15,
 };
 
 struct packet {
     struct rte_mbuf *m;
-    uint16_t flags; // enum packet_flag
-    uint8_t stage;  // enum packet_stage
-    uint8_t proto;  // final IP protocol (after extension headers)
+    uint16_t flags;   // enum packet_flag
+    uint8_t stage;    // enum packet_stage
+    uint8_t proto;    // final IP protocol (after extension headers)
     uint16_t port_in; // slot in the port table
     uint16_t port_out;
     uint16_t l3_off; // bytes from the frame's start
@@ -55,15 +59,15 @@ struct packet {
     uint16_t l3_len; // bytes of the IP packet, header included
     uint8_t tcp_flags;
     uint8_t tos;
-    uint32_t hash;    // of the key, direction-dependent; only of what goes to PACKET_STEER
-    uint32_t flow;    // entry index << 1 | direction, FLOW_NONE
-    uint32_t nexthop; // index in the route table
+    uint32_t hash;                // of the key, direction-dependent; only of what goes to PACKET_STEER
+    uint32_t flow;                // entry index << 1 | direction, FLOW_NONE
+    uint32_t nexthop;             // index in the route table
     uint8_t icmp_type, icmp_code; // of the error to send
     uint16_t icmp_mtu;
     // Addresses and ports as they stand in the packet; of an ICMP error as PACKET_ICMP_ERROR says. key.dst is the
     // packet's own destination always: parse drops an error that goes elsewhere than to whom it quotes.
     struct sl_flow_key key;
-    uint16_t drop; // enum sl_drop: why, where an ICMP error is sent first
+    uint16_t drop;     // enum sl_drop: why, where an ICMP error is sent first
     uint8_t key_proto; // the protocol that belongs to the key: proto, but the quoted packet's for ICMP errors
     uint8_t pad;
     uint16_t quote_l3_off; // ICMP error: the quoted IP header, bytes from the frame's start

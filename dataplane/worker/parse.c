@@ -6,7 +6,8 @@
 #include "worker/parse.h"
 #include "flow/flow.h"
 #include "nat/nat.h"
-
+#include "prefilter/verdict.h"
+#include "steer/steer.h"
 #include "table/lpm_bulk.h"
 #include "wire/headers.h"
 #include "wire/ipv4.h"
@@ -138,12 +139,11 @@ static __rte_noinline enum sl_wire_verdict parse_icmp(struct packet *packet, con
     return SL_WIRE_OK;
 }
 
-static __rte_always_inline enum sl_wire_verdict parse_l4(struct packet *packet, const void *l4, size_t have,
-                                                         size_t len)
+static inline enum sl_wire_verdict parse_l4(struct packet *packet, const void *l4, size_t have, size_t len)
 {
-    if (likely(packet->proto == SL_PROTO_TCP))
+    if (packet->proto == SL_PROTO_TCP)
         return parse_tcp(packet, l4, have, len);
-    if (likely(packet->proto == SL_PROTO_UDP))
+    if (packet->proto == SL_PROTO_UDP)
         return parse_udp(packet, l4, have, len);
     if (packet->proto == (packet->flags & PACKET_V6 ? SL_PROTO_ICMPV6 : SL_PROTO_ICMP))
         return parse_icmp(packet, l4, have, len);
@@ -170,10 +170,8 @@ static __rte_noinline enum sl_wire_verdict parse_fragment(struct packet *packet,
 
 // ---- network --------------------------------------------------------------------------------------------
 // What stands behind the IP header, of which the view has been taken.
-static __rte_always_inline enum sl_wire_verdict parse_behind_ip(struct packet *packet,
-                                                                const struct span *span,
-                                                                const struct sl_ip_view *view,
-                                                                uint16_t family)
+static enum sl_wire_verdict parse_behind_ip(struct packet *packet, const struct span *span,
+                                            const struct sl_ip_view *view, uint16_t family)
 {
     size_t len = (size_t)(view->total_len - view->l4_off);
     size_t have = RTE_MIN(span->have, (size_t)view->total_len) - view->l4_off;
@@ -192,31 +190,17 @@ static __rte_always_inline enum sl_wire_verdict parse_behind_ip(struct packet *p
     return parse_l4(packet, l4, have, len);
 }
 
-static __rte_always_inline enum sl_drop parse_ipv4_as(struct packet *packet, const struct span *span,
-                                                      bool plain)
+static enum sl_drop parse_ipv4(struct packet *packet, const struct span *span)
 {
     const struct sl_ipv4 *ip = (const struct sl_ipv4 *)span->l3;
     struct sl_ip_view view;
-    enum sl_wire_verdict verdict = sl_ipv4_view_as(plain, ip, span->have, span->whole, &view);
+    enum sl_wire_verdict verdict = sl_ipv4_view(ip, span->have, span->whole, &view);
 
     if (unlikely(verdict != SL_WIRE_OK))
         return drop_of_ipv4[verdict];
     packet->key.src = sl_ip_v4(ip->src);
     packet->key.dst = sl_ip_v4(ip->dst);
     return drop_of_ipv4[parse_behind_ip(packet, span, &view, PACKET_V4)];
-}
-
-// Options, fragments, and what is no header at all.
-static __rte_noinline enum sl_drop parse_ipv4_any(struct packet *packet, const struct span *span)
-{
-    return parse_ipv4_as(packet, span, false);
-}
-
-static __rte_always_inline enum sl_drop parse_ipv4(struct packet *packet, const struct span *span)
-{
-    if (likely(span->have >= sizeof(struct sl_ipv4) && sl_ipv4_plain((const struct sl_ipv4 *)span->l3)))
-        return parse_ipv4_as(packet, span, true);
-    return parse_ipv4_any(packet, span);
 }
 
 // Mapped addresses are how we hold IPv4; on the wire they would pass for it (RFC 4942 section 2.2).
@@ -229,7 +213,7 @@ static enum sl_drop check_mapped(const struct packet *packet)
     return unlikely(sl_ip_is_v4(&dst)) ? SL_DROP_martian_destination : SL_DROP_none;
 }
 
-static __rte_noinline enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
+static enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
 {
     const struct sl_ipv6 *ip = (const struct sl_ipv6 *)span->l3;
     struct sl_ip_view view;
@@ -253,7 +237,7 @@ static bool trim_padding(struct packet *packet, const struct span *span)
     return likely(padding == 0) || rte_pktmbuf_trim(packet->m, (uint16_t)padding) == 0;
 }
 
-static __rte_always_inline enum sl_drop parse_ip(struct packet *packet, bool v4)
+static enum sl_drop parse_ip(struct packet *packet, bool v4)
 {
     const struct rte_mbuf *m = packet->m;
     const uint8_t *l3 = rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off);
@@ -280,6 +264,74 @@ enum sl_drop parse_packet(const struct worker *worker, struct packet *packet)
     if (drop == SL_DROP_none)
         hash_key(worker, packet);
     return drop;
+}
+
+// ---- plain packets --------------------------------------------------------------------------------------
+// Nearly all there are, so they have a reader of their own that asks little: is everything as it mostly is? False: no,
+// or not sure, and nothing is said about it; the parser above then reads the packet from its beginning.
+// The flags of a right header, 0: not.
+static inline uint16_t plain_udp(const struct sl_udp *udp, uint32_t len)
+{
+    uint32_t behind =
+        sl_host16(udp->len) - (uint32_t)sizeof(*udp); // wraps where it is shorter than its header
+
+    return behind <= len - sizeof(*udp) ? PACKET_V4 | PACKET_UDP | PACKET_L4_KNOWN | PACKET_PLAIN : 0;
+}
+
+static inline uint16_t plain_tcp(const struct sl_tcp *tcp, uint32_t len)
+{
+    uint32_t header = (uint32_t)(tcp->data_offset >> 4) * 4;
+    bool right = len >= sizeof(*tcp) && header >= sizeof(*tcp) && header <= len && !(tcp->flags & SL_TCP_SYN);
+
+    return right ? PACKET_V4 | PACKET_TCP | PACKET_L4_KNOWN | PACKET_PLAIN : 0;
+}
+
+static inline uint16_t plain_l4(const struct sl_ipv4 *ip, uint32_t len)
+{
+    if (ip->proto == SL_PROTO_UDP)
+        return plain_udp((const struct sl_udp *)(ip + 1), len);
+    return ip->proto == SL_PROTO_TCP ? plain_tcp((const struct sl_tcp *)(ip + 1), len) : 0;
+}
+
+// `whole`: bytes of the frame behind its Ethernet header, all in one segment: those of an IPv4 and a UDP header at least.
+static inline bool plain_ipv4(const struct sl_ipv4 *ip, uint32_t total, uint32_t whole)
+{
+    const uint32_t least = sizeof(struct sl_ipv4) + sizeof(struct sl_udp);
+
+    return sl_ipv4_plain(ip) && total - least <= whole - least && // wraps where it is shorter
+           sl_csum_ipv4_header(ip, sizeof(*ip)) == 0;
+}
+
+static inline void plain_fill(struct packet *packet, const struct sl_ipv4 *ip, uint32_t total)
+{
+    packet->proto = packet->key_proto = ip->proto;
+    packet->tcp_flags = packet->flags & PACKET_TCP ? ((const struct sl_tcp *)(ip + 1))->flags : 0;
+    packet->tos = ip->tos;
+    packet->l3_len = (uint16_t)total;
+    packet->l4_off = sizeof(struct sl_eth) + sizeof(*ip);
+    packet->key.src = sl_ip_v4(ip->src);
+    packet->key.dst = sl_ip_v4(ip->dst);
+    key_set_ports(packet, ip + 1);
+}
+
+static __rte_always_inline bool parse_plain(struct packet *packet, bool martians)
+{
+    struct rte_mbuf *m = packet->m;
+    const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(m, const struct sl_ipv4 *, sizeof(struct sl_eth));
+    uint32_t total = sl_host16(ip->total_len), whole = m->data_len - (uint32_t)sizeof(struct sl_eth);
+
+    if (unlikely(!plain_ipv4(ip, total, whole)))
+        return false;
+    if (unlikely(martians && prefilter_martian_ipv4(ip->src, ip->dst) != SL_DROP_none))
+        return false;
+    uint16_t flags = plain_l4(ip, total - (uint32_t)sizeof(*ip));
+    if (unlikely(flags == 0))
+        return false;
+    packet->flags |= flags | (ip->fragment & sl_be16_of(SL_IPV4_DF) ? PACKET_DF : 0);
+    plain_fill(packet, ip, total);
+    if (unlikely(whole != total)) // padding
+        rte_pktmbuf_trim(m, (uint16_t)(whole - total));
+    return true;
 }
 
 // ---- link -----------------------------------------------------------------------------------------------
@@ -358,12 +410,22 @@ static void parse_other(struct worker *worker, struct packet *packet, uint16_t e
         packet_drop(worker, packet, SL_DROP_bad_ethertype);
 }
 
+// Of what the plain reader did not want to judge: addresses that cannot be (RFC 1812 section 5.3.7).
+static enum sl_drop parse_martian(const struct packet *packet)
+{
+    const void *l3 = rte_pktmbuf_mtod_offset(packet->m, const void *, packet->l3_off);
+
+    if (packet->flags & PACKET_V6)
+        return prefilter_martian_ipv6((const struct prefilter_ipv6 *)l3);
+    return prefilter_martian_ipv4(((const struct sl_ipv4 *)l3)->src, ((const struct sl_ipv4 *)l3)->dst);
+}
+
 // Where the next stage will look a packet up, its line of memory is asked for as soon as that is known: the bucket
 // of the session table, or the entry of the route table. Only the former needs the key's hash.
 static inline void parsed_to(struct worker *worker, struct burst *burst, struct packet *packet,
                              enum packet_stage next)
 {
-    if (next == PACKET_STEER) {
+    if (next != PACKET_ROUTE) {
         hash_key(worker, packet);
         flow_foresee(worker, packet->hash);
     } else if (packet->flags & PACKET_V4) {
@@ -372,19 +434,34 @@ static inline void parsed_to(struct worker *worker, struct burst *burst, struct 
     packet_to(burst, packet, next);
 }
 
-static __rte_always_inline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
-                                            uint64_t port_mac, enum packet_stage next_v4)
+// What all packets of a burst have in common.
+struct rules {
+    uint64_t port_mac;
+    enum packet_stage next_v4;    // IPv4 goes there
+    enum packet_stage next_plain; // plain packets to one host, of which no more need be known
+    bool martians;                // to be dropped
+};
+
+static inline uint64_t frame_dst(const struct sl_eth *eth)
+{
+    uint64_t dst;
+
+    memcpy(&dst, eth, sizeof(dst)); // two bytes of the source come along
+    return dst & MAC_MASK;
+}
+
+static __rte_noinline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
+                                       const struct rules *rules)
 {
     const struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, const struct sl_eth *);
-    uint64_t dst;
 
     if (unlikely(packet->m->data_len < sizeof(*eth))) {
         packet_drop(worker, packet, SL_DROP_too_short);
         return;
     }
-    memcpy(&dst, eth, sizeof(dst)); // two bytes of the source come along and are masked off
+    uint64_t dst = frame_dst(eth);
     bool group = dst & MAC_GROUP;
-    if (unlikely(!group && (dst & MAC_MASK) != port_mac)) {
+    if (unlikely(!group && dst != rules->port_mac)) {
         packet_drop(worker, packet, SL_DROP_not_for_us);
         return;
     }
@@ -393,14 +470,32 @@ static __rte_always_inline void parse_frame(struct worker *worker, struct burst 
         parse_other(worker, packet, sl_host16(eth->type));
         return;
     }
-    packet->l3_off = sizeof(*eth);
     enum sl_drop drop = parse_ip(packet, v4);
+    if (unlikely(drop == SL_DROP_none && rules->martians))
+        drop = parse_martian(packet);
     if (unlikely(drop == SL_DROP_none && group && !group_frame_allowed(worker, packet)))
         drop = SL_DROP_link_broadcast;
     if (unlikely(drop != SL_DROP_none))
         packet_drop(worker, packet, drop);
     else if (v4 || likely(parse_discovery(worker, packet)))
-        parsed_to(worker, burst, packet, v4 ? next_v4 : PACKET_ROUTE);
+        parsed_to(worker, burst, packet, v4 ? rules->next_v4 : PACKET_ROUTE);
+}
+
+static __rte_always_inline void parse_one(struct worker *worker, struct burst *burst, struct packet *packet,
+                                          const struct rules *rules)
+{
+    const struct rte_mbuf *m = packet->m;
+    const struct sl_eth *eth = rte_pktmbuf_mtod(m, const struct sl_eth *);
+    const uint16_t least = sizeof(*eth) + sizeof(struct sl_ipv4) + sizeof(struct sl_udp);
+
+    packet->l3_off = sizeof(*eth);
+    bool plain = m->data_len >= least && m->nb_segs == 1 && frame_dst(eth) == rules->port_mac &&
+                 eth->type == sl_be16_of(SL_ETHERTYPE_IPV4) && parse_plain(packet, rules->martians);
+    if (unlikely(!plain))
+        parse_frame(worker, burst, packet, rules);
+    else
+        parsed_to(worker, burst, packet,
+                  likely(packet->key.dst.b[12] < 0xe0) ? rules->next_plain : rules->next_v4);
 }
 
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
@@ -419,18 +514,30 @@ static void parse_own(struct worker *worker, struct burst *burst, struct packet 
         packet_to(burst, packet, PACKET_ROUTE);
 }
 
-void parse_stage(struct worker *worker, struct burst *burst)
+static struct rules rules_of(const struct worker *worker, uint16_t port_in)
 {
     const struct tables *tables = worker->tables;
-    uint64_t port_mac = mac_word(tables->port_mac[burst->port_in]);
-    bool nat = (tables->port[burst->port_in].flags & SL_PORT_NAT) && worker->flows != NULL;
-    enum packet_stage next_v4 = nat ? PACKET_STEER : PACKET_ROUTE;
+    bool nat = (tables->port[port_in].flags & SL_PORT_NAT) && worker->flows != NULL;
+
+    return (struct rules){
+        .port_mac = mac_word(tables->port_mac[port_in]),
+        .next_v4 = nat ? PACKET_STEER : PACKET_ROUTE,
+        .next_plain = !nat                     ? PACKET_ROUTE
+                      : steer_needless(worker) ? PACKET_FLOW
+                                               : PACKET_STEER,
+        .martians = tables_martians(tables, port_in),
+    };
+}
+
+void parse_stage(struct worker *worker, struct burst *burst)
+{
+    const struct rules rules = rules_of(worker, burst->port_in);
 
     for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_PARSE)
             continue;
         if (likely(!(packet->flags & (PACKET_FROM_HOST | PACKET_UNRESOLVED))))
-            parse_frame(worker, burst, packet, port_mac, next_v4);
+            parse_one(worker, burst, packet, &rules);
         else
             parse_own(worker, burst, packet);
     }

@@ -102,8 +102,7 @@ static void line_run(struct worker *worker, struct burst *burst, enum packet_sta
 
 static enum packet_stage first_stage(const struct tables *tables, uint16_t port_in)
 {
-    bool filtered = tables->port[port_in].flags & (SL_PORT_PREFILTER | SL_PORT_MARTIANS);
-    return filtered && !(tables->xdp_ports >> port_in & 1) ? PACKET_PREFILTER : PACKET_PARSE;
+    return tables_prefilter(tables, port_in) ? PACKET_PREFILTER : PACKET_PARSE;
 }
 
 void pipeline_run(struct worker *worker, uint16_t port_in, struct rte_mbuf **frames, uint16_t count)

@@ -22,12 +22,25 @@ struct tables {
     const uint32_t *group_slot;
     const struct sl_lpm *lpm; // routes, v4 and v6
 
-    const struct sl_nat_table *nat; // NULL: none configured
-    const struct nat_binding *nat_binding; // made by nat_share_bind(), nat/share.h
+    const struct sl_nat_table *nat;             // NULL: none configured
+    const struct nat_binding *nat_binding;      // made by nat_share_bind(), nat/share.h
     const struct sl_prefilter_table *prefilter; // NULL: none configured
 
     uint64_t xdp_ports; // bit per port slot: its prefilter runs in XDP, skip the worker's stage
     uint8_t port_mac[SL_MAX_PORTS][6]; // the device's MAC, as it is in use
 };
+
+// On ports whose XDP program filters, nothing is left to do. Elsewhere ports with rules have the prefilter stage; where
+// only addresses that cannot be are to be dropped, parse does it on its way.
+static inline bool tables_prefilter(const struct tables *tables, uint16_t port)
+{
+    return (tables->port[port].flags & SL_PORT_PREFILTER) && !(tables->xdp_ports >> port & 1);
+}
+
+static inline bool tables_martians(const struct tables *tables, uint16_t port)
+{
+    return (tables->port[port].flags & (SL_PORT_MARTIANS | SL_PORT_PREFILTER)) == SL_PORT_MARTIANS &&
+           !(tables->xdp_ports >> port & 1);
+}
 
 #endif

@@ -35,7 +35,7 @@ enum sl_wire_verdict sl_ipv4_view_quoted(const void *bytes, size_t have_bytes, s
         return SL_WIRE_TOO_SHORT;
     if (!sl_ipv4_first_byte_ok(ip->version_ihl))
         return SL_WIRE_BAD_HEADER;
-    sl_ipv4_view_fill(ip, false, view);
+    sl_ipv4_view_fill(ip, view);
     if (view->total_len < view->l4_off)
         return SL_WIRE_BAD_HEADER;
     return view->l4_off > have_bytes ? SL_WIRE_TOO_SHORT : SL_WIRE_OK;

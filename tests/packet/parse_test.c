@@ -34,7 +34,8 @@ static void parse_reads_udp_over_both_families(void **state)
             stage_parse(h, &burst, STAGE_WAN, harness_udp(STAGE_WAN, src[v6], dst[v6], 4000, 53, 64));
         assert_int_equal(p->stage, PACKET_ROUTE);
         assert_key(p, src[v6], dst[v6], 4000, 53);
-        assert_int_equal(p->flags, (v6 ? PACKET_V6 | PACKET_DF : PACKET_V4) | PACKET_UDP | PACKET_L4_KNOWN);
+        assert_int_equal(p->flags, (v6 ? PACKET_V6 | PACKET_DF : PACKET_V4 | PACKET_PLAIN) | PACKET_UDP |
+                                       PACKET_L4_KNOWN);
         assert_int_equal(p->proto, SL_PROTO_UDP);
         assert_int_equal(p->key_proto, SL_PROTO_UDP);
         assert_int_equal(p->l3_off, 14);
@@ -57,8 +58,9 @@ static void parse_reads_tcp_and_tells_a_syn(void **state)
             stage_parse(h, &burst, STAGE_WAN, harness_tcp(STAGE_WAN, A4, B4, 4000, 80, flags[i], 10));
         assert_key(p, A4, B4, 4000, 80);
         assert_int_equal(p->tcp_flags, flags[i]);
-        assert_int_equal(p->flags,
-                         PACKET_V4 | PACKET_DF | PACKET_TCP | PACKET_L4_KNOWN | (i == 0 ? PACKET_SYN : 0));
+        assert_int_equal(p->flags, PACKET_V4 | PACKET_DF | PACKET_TCP | PACKET_L4_KNOWN |
+                                       (i == 0 ? PACKET_SYN : 0) |
+                                       (flags[i] & SL_TCP_SYN ? 0 : PACKET_PLAIN));
         stage_done(&burst);
     }
     harness_free(h);
@@ -127,6 +129,47 @@ static void parse_trims_ethernet_padding(void **state)
     assert_int_equal(p->stage, PACKET_ROUTE);
     assert_int_equal(p->m->pkt_len, 46);
     stage_done(&burst);
+    harness_free(h);
+}
+
+static bool is_plain(struct harness *h, struct rte_mbuf *frame)
+{
+    struct burst burst;
+    struct packet *p = stage_parse(h, &burst, STAGE_WAN, frame);
+
+    assert_int_equal(p->stage, PACKET_ROUTE);
+    bool plain = p->flags & PACKET_PLAIN;
+    stage_done(&burst);
+    return plain;
+}
+
+// What the last stage believes of a plain packet without looking.
+static void parse_calls_plain_only_what_is(void **state)
+{
+    struct harness *h = stage_harness();
+    struct sl_emit_ip ip = {
+        .src = harness_ip_of(A4), .dst = harness_ip_of(B4), .proto = SL_PROTO_UDP, .payload_len = 64};
+
+    assert_true(is_plain(h, harness_udp(STAGE_WAN, A4, B4, 1, 2, 0)));
+    assert_true(is_plain(h, harness_tcp(STAGE_WAN, A4, B4, 1, 2, SL_TCP_ACK, 0)));
+    assert_false(is_plain(h, harness_tcp(STAGE_WAN, A4, B4, 1, 2, SL_TCP_SYN, 0)));
+    assert_false(is_plain(h, harness_tcp(STAGE_WAN, A4, B4, 1, 2, SL_TCP_SYN | SL_TCP_ACK, 0)));
+    assert_false(is_plain(h, harness_udp(STAGE_WAN, A6, B6, 1, 2, 0)));
+    ip.proto = SL_PROTO_ICMP;
+    assert_false(is_plain(h, harness_ip(STAGE_WAN, &ip)));
+    ip.proto = SL_PROTO_UDP;
+    ip.fragment = 100;
+    assert_false(is_plain(h, harness_ip(STAGE_WAN, &ip)));
+
+    struct rte_mbuf *frame = harness_udp(STAGE_WAN, A4, B4, 1, 2, 8),
+                    *more = rte_pktmbuf_alloc(harness_pool());
+    assert_true(more &&
+                rte_pktmbuf_append(more, 4)); // the last bytes of the packet in a segment of their own
+    frame->data_len -= 4;
+    frame->pkt_len -= 4;
+    assert_int_equal(rte_pktmbuf_chain(frame, more), 0);
+    assert_false(is_plain(h, frame));
+    harness_expect_no_drop(h);
     harness_free(h);
 }
 
@@ -584,6 +627,7 @@ int main(void)
         cmocka_unit_test(parse_sends_ipv4_of_translating_ports_to_steering),
         cmocka_unit_test(parse_hashes_the_key_of_what_is_steered_with_the_workers_seed),
         cmocka_unit_test(parse_trims_ethernet_padding),
+        cmocka_unit_test(parse_calls_plain_only_what_is),
         cmocka_unit_test(parse_reads_fragments_without_ports_behind_the_first),
         cmocka_unit_test(parse_walks_ipv6_extension_headers),
         cmocka_unit_test(parse_reads_headers_of_the_first_segment_alone),

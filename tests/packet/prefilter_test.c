@@ -164,6 +164,41 @@ static void prefilter_without_a_table_still_drops_martians(void **state)
     filtered_free(&f);
 }
 
+// Without rules there is no prefilter stage; parse then drops the martians, of every kind of packet.
+static void martians_are_dropped_on_ports_without_rules(void **state)
+{
+    static const struct {
+        const char *src, *dst;
+        enum sl_drop drop;
+    } row[] = {
+        {"192.0.2.1", OUT, SL_DROP_no_route},
+        {"127.0.0.1", OUT, SL_DROP_martian_source},
+        {"224.0.0.1", OUT, SL_DROP_martian_source},
+        {"0.1.2.3", OUT, SL_DROP_martian_source},
+        {"192.0.2.1", "0.0.0.1", SL_DROP_martian_destination},
+        {"192.0.2.1", "127.0.0.1", SL_DROP_martian_destination},
+        {OUT, OUT, SL_DROP_land_attack},
+        {OUT6, OUT6, SL_DROP_land_attack},
+        {"::1", OUT6, SL_DROP_martian_source},
+    };
+    struct filtered f = filtered_new();
+
+    f.h->tables.prefilter = NULL;
+    f.h->port[0].flags = SL_PORT_MARTIANS;
+    harness_ready(f.h);
+    for (size_t i = 0; i < RTE_DIM(row); i++) {
+        harness_send(f.h, 0, harness_udp(0, row[i].src, row[i].dst, 1, 2, 10));             // plain, of IPv4
+        harness_send(f.h, 0, harness_tcp(0, row[i].src, row[i].dst, 1, 2, SL_TCP_SYN, 10)); // not plain
+        harness_expect_drops(f.h, row[i].drop, 2);
+    }
+    harness_send(f.h, 0, harness_udp(0, "0.0.0.0", "255.255.255.255", 68, 67, 10)); // as DHCP begins
+    harness_expect_drop(f.h, broadcast);
+    f.h->tables.xdp_ports = 1; // judged already
+    harness_send(f.h, 0, harness_udp(0, "127.0.0.1", OUT, 1, 2, 10));
+    harness_expect_drop(f.h, no_route);
+    filtered_free(&f);
+}
+
 static void prefilter_takes_a_header_in_one_segment_and_the_rest_in_another(void **state)
 {
     struct filtered f = filtered_new();
@@ -194,6 +229,7 @@ int main(void)
         cmocka_unit_test(prefilter_drops_what_it_should_on_the_way_through_the_pipeline),
         cmocka_unit_test(prefilter_is_left_to_xdp_where_it_runs_there),
         cmocka_unit_test(prefilter_without_a_table_still_drops_martians),
+        cmocka_unit_test(martians_are_dropped_on_ports_without_rules),
         cmocka_unit_test(prefilter_takes_a_header_in_one_segment_and_the_rest_in_another),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
