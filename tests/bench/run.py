@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import in_process
+import peers
 import wire
 from rows import Budget, Row, table
 
@@ -27,6 +28,7 @@ MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of tabl
 SECTIONS = [
     ("in-process", 0.2, in_process.measure),
     ("wire", 0.35, wire.measure),
+    ("peers", 0.3, peers.measure),
 ]
 
 
