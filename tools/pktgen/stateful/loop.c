@@ -139,7 +139,7 @@ static void frames_take(struct shard *shard, struct rte_mbuf **frame, uint32_t c
     for (uint32_t i = 0; i < count; i++)
         bytes[i] = (struct engine_frame){.bytes = rte_pktmbuf_mtod(frame[i], const uint8_t *),
                                          .len = frame[i]->data_len,
-                                         .hops = (uint8_t)frame[i]->hash.usr};
+                                         .hops = shard->inbox ? (uint8_t)frame[i]->hash.usr : 0};
     engine_input(&shard->engine, bytes, count, now_ns);
     for (uint32_t i = 0; i < count; i++)
         if (likely(bytes[i].next == ENGINE_TAKEN))
@@ -156,7 +156,7 @@ static uint32_t queue_take(struct shard *shard, uint16_t queue, uint64_t now_ns)
     for (uint16_t i = 0; i < came; i++)
         rte_prefetch0(rte_pktmbuf_mtod(frame[i], void *));
     uint16_t count = questions_answer(shard, frame, came);
-    for (uint16_t i = 0; i < count; i++)
+    for (uint16_t i = 0; shard->inbox && i < count; i++)
         frame[i]->hash.usr = 0;
     if (count > 0)
         frames_take(shard, frame, count, now_ns);
