@@ -1,80 +1,133 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles per packet of the pipeline without a driver (bench_nat.c says how), beside testpmd's macswap between two null
-ports with copying, on one core of the same machine in the same run. macswap also pays for the (null) driver, so it is
-a yardstick of the machine, not a like-for-like peer."""
-import json
-import re
-import subprocess
-import time
+"""The pipeline alone, in cycles per packet (bench_pipeline.c says how), and with null ports around it beside testpmd's
+macswap on such ports (bench_null.c). All on one core, in several fresh processes: where a process's memory lies moves
+its figures as much as what it does."""
+import contextlib
 
+import programs
 from rows import Bar, Row, Sample
 
-# (what bench_nat calls it, count) -> (row name, bar in cycles per packet)
-NAMES = {
+# what bench_pipeline calls it, count -> row, bar in cycles per packet
+CASES = {
     ("route", 1): ("routing, 1 route", 60),
     ("route", 1000000): ("routing, 1 M routes", 60),
-    ("nat44 one flow", 1): ("NAT44, 1 flow", None),
-    ("nat44 known flows", 65536): ("NAT44, 64 K flows", None),
-    ("nat44 known flows", 1048576): ("NAT44, 1 M flows", 150),
-    ("nat44 new flows", 1048576): ("NAT44, new flow among 1 M", 800),
-    ("prefilter", 1): ("prefilter and routing, 1 prefix", None),
-    ("prefilter", 1000000): ("prefilter and routing, 1 M prefixes", None),
+    ("prefixes", 1): ("prefilter and routing, 1 prefix", None),
+    ("prefixes", 1000000): ("prefilter and routing, 1 M prefixes", None),
+    ("nat-known", 1): ("NAT44, 1 flow", None),
+    ("nat-known", 65536): ("NAT44, 64 K flows", None),
+    ("nat-new", 65536): ("NAT44, new flow among 64 K", None),
+    ("nat-known", 1048576): ("NAT44, 1 M flows", 150),
+    ("nat-new", 1048576): ("NAT44, new flow among 1 M", 800),
 }
+ARGUMENTS = ["route=1", "route=1000000", "prefixes=1", "prefixes=1000000", "nat=1", "nat=65536", "nat=1048576"]
+# what bench_null calls it, row, bar: share of macswap
+NULL_CASES = [("route", "routing, 1 M routes", 0.8), ("nat", "NAT44, 1 M flows", 0.6)]
+BURSTS = (32, 64)
+PROCESSES_MOST = 9
+ALONE_LEAST = 1 / 8  # as bench_pipeline has it
 
 
-def pipeline(context, peer):
-    command = [context.build / "tests/bench/bench_nat", "--json", "--runs", "3" if context.quick else "11"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode != 0:
-        return [Row("in-process", "pipeline", "cycles/packet", skipped=f"bench_nat failed: {done.stderr.strip()[-200:]}")]
-    rows = []
-    for case in json.loads(done.stdout):
-        name, bar = NAMES.get((case["case"], case["count"]), (f"{case['case']}, {case['count']}", None))
-        stages = " ".join(f"{stage} {cycles:.0f}" for stage, cycles in case["stages"].items())
-        rows.append(Row("in-process", f"{name}, bursts of {case['burst']}", "cycles/packet", stages,
-                        Sample(case["median"], case["tenth"], case["ninetieth"], 3), peer, "macswap",
-                        bar=Bar(bar) if bar else None))
-    return rows
+def sample(cases):
+    """One row's sample from the same case of several processes."""
+    return Sample.across([Sample(case["median"], case["tenth"], case["ninetieth"], case["chunks"]) for case in cases])
 
 
-def testpmd_packets(child, pause):
-    """Packets a second that a running testpmd forwards, taken over `pause` seconds."""
-    def total():
-        child.stdin.write("show port stats all\n")
-        child.stdin.flush()
-        seen = []
-        while len(seen) < 2:
-            line = child.stdout.readline()
-            if not line:
-                raise RuntimeError("testpmd ended early")
-            if match := re.search(r"TX-packets: (\d+)\s+TX-errors", line):
-                seen.append(int(match.group(1)))
-        return sum(seen), time.monotonic()
-    first, start = total()
-    time.sleep(pause)
-    second, end = total()
-    return (second - first) / (end - start)
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
 
 
-def macswap(context):
-    """Cycles a packet of testpmd on two null ports."""
-    command = ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--no-telemetry", "--file-prefix=bench",
-               "--vdev", "net_null0,copy=1", "--vdev", "net_null1,copy=1", "--", "-i", "--forward-mode=macswap",
-               "--nb-cores=1", "--total-num-mbufs=8192", "--auto-start"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        rates = [testpmd_packets(child, 0.5) for _ in range(5 if context.quick else 11)]
-        child.stdin.write("stop\nquit\n")
-        child.stdin.close()
-        child.wait(timeout=30)
-    finally:
-        child.kill()
-        child.wait()
-    return Sample.of([context.tsc_hz / rate for rate in rates])
+def circumstances(cases):
+    """In how many processes, the core's clock, and how much was left out because the core was shared (bench_pipeline
+    keeps what it has where nearly all was)."""
+    alone = mean(case["alone"] for case in cases)
+    text = f"{len(cases)} x {mean(case['clock_ghz'] for case in cases):.2f} GHz"
+    if alone < ALONE_LEAST:
+        return f"{text}, on a shared core"
+    return text if alone > 0.99 else f"{text}, {100 * (1 - alone):.0f} % left out: shared core"
 
 
-def measure(context, _budget):
-    context.say("testpmd macswap on null ports")
-    peer = macswap(context)
+def stages(cases):
+    return " ".join(f"{name} {mean(case['stages'].get(name, 0) for case in cases):.0f}" for name in cases[0]["stages"])
+
+
+def rounds(budget, least, most):
+    """Counts up to `most`, and past `least` only while another one fits into the budget."""
+    before = budget.left()
+    for done in range(most):
+        if done >= least and budget.left() < (before - budget.left()) / done:
+            return
+        yield done
+
+
+def pipeline_row(cases):
+    first = cases[0]
+    name, bar = CASES[first["case"], first["count"]]
+    return Row("in-process", f"{name}, bursts of {first['burst']}", "cycles/packet",
+               f"{stages(cases)}; {circumstances(cases)}", sample(cases), bar=Bar(bar) if bar else None)
+
+
+def pipeline(context, budget):
+    bursts = "64" if context.quick else "32,64"
+    seen = {}
+    for _ in rounds(budget, 3, PROCESSES_MOST):
+        for case in programs.pipeline(context, "--runs", "1", "--bursts", bursts, *ARGUMENTS):
+            seen.setdefault((case["burst"], case["case"], case["count"]), []).append(case)
+    return [pipeline_row(cases) for _, cases in sorted(seen.items(), key=lambda item: item[0][0])]
+
+
+def null_round(testpmd, null, burst, milliseconds):
+    """Cycles a packet of each: testpmd, then ours, a trial each."""
+    cycles = {what: null.trial(what, burst, milliseconds)["cycles"] for what in ("macswap", "written", "nat", "route")}
+    return cycles | {"testpmd": testpmd.trial(burst, milliseconds)}
+
+
+def null_process(context, milliseconds, trials):
+    """burst -> the rounds of a fresh pair of processes."""
+    with contextlib.ExitStack() as stack:
+        null = programs.Null(stack.enter_context(programs.running(programs.Null.command(context))))
+        testpmd = programs.Testpmd(stack.enter_context(programs.running(programs.Testpmd.command())))
+        found = {burst: [] for burst in BURSTS}
+        for _ in range(trials):
+            for burst in BURSTS:
+                found[burst].append(null_round(testpmd, null, burst, milliseconds))
+        testpmd.quit()
+        return found
+
+
+def corrected(one, what):
+    """Cycles of a round without what the writing of headers costs."""
+    return one[what] - (one["written"] - one["macswap"])
+
+
+def null_rows(context, burst, processes):
+    """processes: a list of rounds each."""
+    def across(value):
+        return Sample.across([Sample.of([value(one) for one in rounds_of]) for rounds_of in processes])
+
+    def row(name, how, cycles, bar=None):
+        rate = across(lambda one: context.tsc_hz / cycles(one) / 1e6)
+        return Row("in-process", f"{name}, null ports, bursts of {burst}", "Mpps", how, rate, testpmd, "testpmd macswap",
+                   higher_is_better=True, bar=bar)
+    testpmd = across(lambda one: one["testpmd"] / 1e6)
+    written = across(lambda one: one["written"] - one["macswap"]).median
+    yield row("a MAC swap of our own", "how much of testpmd's figure is testpmd", lambda one: one["macswap"])
+    for what, name, bar in NULL_CASES:
+        raw = across(lambda one, what=what: one[what]).median
+        how = (f"{raw - written:.0f} cycles/packet; {context.tsc_hz / raw / 1e6:.1f} Mpps, {raw:.0f} cycles with the "
+               f"{written:.0f} of writing headers")
+        yield row(name, how, lambda one, what=what: corrected(one, what), Bar(bar, of_ratio=True))
+
+
+def null_ports(context, budget):
+    milliseconds, trials = (60, 3) if context.quick else (100, 5)
+    processes = [null_process(context, milliseconds, trials) for _ in rounds(budget, 2, PROCESSES_MOST)]
+    for burst in BURSTS:
+        yield from null_rows(context, burst, [found[burst] for found in processes])
+
+
+def measure(context, budget):
+    context.say("the pipeline between null ports, beside testpmd macswap")
+    rows = list(null_ports(context, budget.part(0.35)))
     context.say("the pipeline in process")
-    return pipeline(context, peer)
+    return rows + pipeline(context, budget)

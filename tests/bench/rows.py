@@ -20,6 +20,16 @@ class Sample:
         tenth = len(ordered) // 10
         return cls(statistics.median(ordered), ordered[tenth], ordered[-1 - tenth], len(ordered))
 
+    @classmethod
+    def across(cls, samples):
+        """Of several processes: the median of their medians. The bounds are those of the median process, and further
+        out where a whole process lies outside them."""
+        medians = [sample.median for sample in samples]
+        low = statistics.median(sample.low for sample in samples)
+        high = statistics.median(sample.high for sample in samples)
+        count = sum(sample.count for sample in samples)
+        return cls(statistics.median(medians), min([low, *medians]), max([high, *medians]), count)
+
     def text(self):
         return number(self.median) if self.count == 1 else f"{number(self.median)} ({number(self.low)}-{number(self.high)})"
 
@@ -51,6 +61,9 @@ class Row:
     sluice: Sample | None = None
     peer: Sample | None = None
     peer_name: str = ""
+    plot: str = ""  # growth: the plot that it is a point of (growth.py), its curve and place
+    curve: str = ""
+    x: float = 0
     higher_is_better: bool = False
     bar: Bar | None = None
     skipped: str = ""  # why the row has no figures

@@ -7,14 +7,13 @@
 #include "shm/segment.h"
 #include "worker/loop.h"
 
-#define POOL_NAME    "harness"
 #define POOL_MBUFS   8191
 #define RING_SIZE    1024
 #define SETTLE_LIMIT 100 // rounds of handing over before a test is called endless
 
 struct rte_mempool *harness_pool(void)
 {
-    return rte_mempool_lookup(POOL_NAME);
+    return rte_mempool_lookup(HARNESS_POOL);
 }
 
 int harness_start(void **state)
@@ -23,7 +22,7 @@ int harness_start(void **state)
                           "-l",      "0",         "--no-telemetry", "--log-level", "*:error", NULL};
     if (rte_eal_init((int)RTE_DIM(argv) - 1, (char **)argv) < 0 || handover_init() != 0)
         return -1;
-    return rte_pktmbuf_pool_create(POOL_NAME, POOL_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0) ? 0 : -1;
+    return rte_pktmbuf_pool_create(HARNESS_POOL, POOL_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0) ? 0 : -1;
 }
 
 int harness_stop(void **state)

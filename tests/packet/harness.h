@@ -33,6 +33,7 @@
 #define HARNESS_CAPTURE   63 // the worker index that owns every tx queue: its ring is the capture ring
 #define HARNESS_ROUTES    64
 #define HARNESS_NEIGHBORS 16
+#define HARNESS_POOL      "harness" // the mbuf pool; a program that starts DPDK itself makes it
 
 struct harness_route {
     struct sl_prefix prefix;
