@@ -15,18 +15,22 @@ import sys
 import tempfile
 import time
 
+import growth
 import in_process
 import peers
+import plot
 import wire
-from rows import Budget, Row, table
+from rows import HEAD, Budget, Row, table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
+PLOT_FILE = "performance-{}.svg"
 MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of table -->")
 
 # name, share of the time, measure
 SECTIONS = [
     ("in-process", 0.2, in_process.measure),
+    ("growth", 0.15, growth.measure),
     ("wire", 0.35, wire.measure),
     ("peers", 0.3, peers.measure),
 ]
@@ -83,10 +87,19 @@ def regressions(rows, path):
     return worse
 
 
-def write_docs(text):
+def write_docs(text, plots):
+    """The table into the page, the plots beside it; a plot that this run has no points of stays as it is."""
     page = PAGE.read_text(encoding="utf-8")
     start, end = (page.index(mark) for mark in MARK)
     PAGE.write_text(page[:start] + MARK[0] + "\n" + text + "\n" + page[end:], encoding="utf-8")
+    for name, made in plots.items():
+        (PAGE.parent / PLOT_FILE.format(name)).write_text(plot.svg(made), encoding="utf-8")
+
+
+def write_html(path, note, rows, plots):
+    sections = dict.fromkeys(row.section for row in rows)
+    tables = {section: (HEAD, [row.cells() for row in rows if row.section == section]) for section in sections}
+    pathlib.Path(path).write_text(plot.page("Sluice: performance", note, tables, plots.values()), encoding="utf-8")
 
 
 def arguments():
@@ -96,8 +109,9 @@ def arguments():
     parser.add_argument("--seconds", type=int, help="how long it may take in all")
     parser.add_argument("--only", action="append", choices=[name for name, _, _ in SECTIONS], help="this section alone; may be given again")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
+    parser.add_argument("--html", metavar="FILE", help="write the table and the plots there, as a page")
     parser.add_argument("--against", metavar="FILE", help="compare with an earlier --json file; status 1 on a regression")
-    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md and the plots beside it")
     return parser.parse_args()
 
 
@@ -105,16 +119,21 @@ def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of everything that must be ended and removed
     seconds = options.seconds or (120 if options.quick else 600)
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
         context = Context(options.build, options.quick, pathlib.Path(scratch))
         rows = sections_run(context, options.only, seconds)
-    text = f"{cpu_name()}, TSC {context.tsc_hz / 1e9:.2f} GHz, {time.strftime('%Y-%m-%d')}\n\n{table(rows)}"
-    print(text)
+    note = f"{cpu_name()}, TSC {context.tsc_hz / 1e9:.2f} GHz, {time.strftime('%Y-%m-%d')}"
+    plots = growth.plots(rows)
+    print(f"{note}\n\n{table(rows)}")
     if options.json:
         result = {"cpu": cpu_name(), "tsc_hz": context.tsc_hz, "rows": [row.as_json() for row in rows]}
         pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if options.html:
+        write_html(options.html, note, rows, plots)
     if options.write_docs:
-        write_docs(text)
+        write_docs(f"{note}\n\n{table(rows)}", plots)
+    print(f"measured in {time.monotonic() - start:.0f} s")
     worse = regressions(rows, options.against) if options.against else []
     for line in worse:
         print(f"slower than before: {line}")
