@@ -197,10 +197,11 @@ static void show(struct bench *b, const char *what, uint32_t count)
     const struct chunk *median = &b->chunk[b->chunks / 2], *tenth = &b->chunk[b->chunks / 10],
                        *ninetieth = &b->chunk[b->chunks - 1 - b->chunks / 10];
     if (b->json)
-        printf("{\"case\":\"%s\",\"count\":%u,\"workers\":%u,\"burst\":%u,\"median\":%.2f,\"tenth\":%.2f,"
-               "\"ninetieth\":%.2f,\"clock_ghz\":%.3f,\"alone\":%.3f,\"chunks\":%u,\"stages\":{",
-               what, count, b->workers, b->burst, median->cycles, tenth->cycles, ninetieth->cycles,
-               median->clock_ghz, b->alone, b->chunks);
+        printf(
+            "{\"case\":\"%s\",\"count\":%u,\"workers\":%u,\"burst\":%u,\"median\":%.2f,\"tenth\":%.2f,"
+            "\"ninetieth\":%.2f,\"clock_ghz\":%.3f,\"alone\":%.3f,\"burden\":%.3f,\"chunks\":%u,\"stages\":{",
+            what, count, b->workers, b->burst, median->cycles, tenth->cycles, ninetieth->cycles,
+            median->clock_ghz, b->alone, b->least_burden, b->chunks);
     else
         printf("%-10s %9u %3u %3u %9.1f %9.1f %9.1f %6.2f %5.2f  ", what, count, b->workers, b->burst,
                median->cycles, tenth->cycles, ninetieth->cycles, median->clock_ghz, b->alone);

@@ -23,13 +23,20 @@ def test_sample_across_processes_covers_every_process():
 
 def case(**more):
     return {"case": "nat-known", "count": 65536, "workers": 1, "burst": 64, "median": 100.0, "tenth": 95.0,
-            "ninetieth": 105.0, "clock_ghz": 3.5, "alone": 1.0, "chunks": 256, "stages": {"parse": 30.0}} | more
+            "ninetieth": 105.0, "clock_ghz": 3.5, "alone": 1.0, "burden": 0.9, "chunks": 256, "stages": {"parse": 30.0}} | more
 
 
 def test_what_was_left_out_is_said():
     assert in_process.circumstances([case()] * 3) == "3 x 3.50 GHz"
     assert "20 % left out" in in_process.circumstances([case(alone=0.8), case(alone=0.8)])
     assert in_process.circumstances([case(alone=0.0)]).endswith("on a shared core")
+
+
+@pytest.mark.parametrize("disturbed", [{"alone": 0.1}, {"burden": 1.3}])
+def test_processes_on_a_shared_core_do_not_count(disturbed):
+    cases = [case(), case(), case(median=150.0, ninetieth=160.0, **disturbed)]
+    assert in_process.sample(cases) == Sample(100, 95, 105, 512)
+    assert in_process.circumstances(cases) == "2 of 3 x 3.50 GHz, 33 % left out: shared core"
 
 
 def test_rounds_are_as_many_as_asked_for_and_no_more_than_fit():
@@ -45,12 +52,20 @@ def test_rounds_are_as_many_as_asked_for_and_no_more_than_fit():
 def test_null_rows_take_the_writing_of_headers_off():
     class Context:
         tsc_hz = 2e9
-    one = {"testpmd": 25e6, "macswap": 40.0, "written": 50.0, "nat": 110.0, "route": 100.0}
-    swap, route, nat = in_process.null_rows(Context, 64, [[one, one], [one]])
+    one = {"testpmd": 25e6, "macswap": 40.0, "written": 50.0, "nat": 110.0, "route": 100.0, "burden": 0.9}
+    slow = {"testpmd": 12e6, "macswap": 80.0, "written": 99.0, "nat": 200.0, "route": 180.0, "burden": 1.4}
+    swap, route, nat = in_process.null_rows(Context, 64, [[one, slow, one], [one]])
     assert swap.sluice.median == 50 and swap.peer.median == 25
     assert route.sluice.median == pytest.approx(2e9 / 90 / 1e6) and nat.sluice.median == pytest.approx(20)
     assert nat.ratio() == pytest.approx(0.8) and nat.bar.met(nat) and route.bar.met(route)
-    assert nat.how == "100 cycles/packet; 18.2 Mpps, 110 cycles with the 10 of writing headers"
+    assert nat.how == "100 cycles/packet; 18.2 Mpps, 110 cycles with the 10 of writing headers; 3 of 4 trials"
+
+
+def test_rounds_on_a_shared_core_do_not_count_unless_there_are_no_others():
+    alone, shared = {"burden": 0.9}, {"burden": 1.3}
+    assert in_process.undisturbed([[alone, shared], [shared]]) == ([[alone]], "1 of 3 trials")
+    mostly = [[alone], [shared] * 20]
+    assert in_process.undisturbed(mostly) == (mostly, "on a shared core")
 
 
 def test_every_point_of_growth_has_its_own_name():
