@@ -61,14 +61,14 @@ class Row:
     sluice: Sample | None = None
     peer: Sample | None = None
     peer_name: str = ""
-    plot: str = ""  # growth: the plot that it is a point of (growth.py), its curve and place
-    curve: str = ""
-    x: float = 0
     higher_is_better: bool = False
     bar: Bar | None = None
     skipped: str = ""  # why the row has no figures
     paired: Sample | None = None  # of sluice / peer, where the two were measured in turn: steadier than that of the medians
     condition: str = ""  # what must be the same for two runs of the row to be compared: where the cores were
+    plot: str = ""  # growth: the plot that it is a point of (growth.py), its curve and place
+    curve: str = ""
+    x: float = 0
 
     def key(self):
         """What names the row in every run."""
@@ -81,11 +81,20 @@ class Row:
         quotient = self.paired.median if self.paired else self.sluice.median / self.peer.median
         return quotient if self.higher_is_better else 1 / quotient
 
-    def cells(self):
+    def ratio_text(self):
         ratio = self.ratio()
+        if not ratio:
+            return "-"
+        if not self.paired or self.paired.count == 1:
+            return f"{ratio:.2f}"
+        bounds = (self.paired.low, self.paired.high)
+        low, high = bounds if self.higher_is_better else (1 / bound if bound else 0 for bound in reversed(bounds))
+        return f"{ratio:.2f} ({low:.2f}-{high:.2f})"
+
+    def cells(self):
         what = f"{self.what}, {self.condition}" if self.condition else self.what
         return [what, self.unit, self.skipped or self.how, self.sluice.text() if self.sluice else "-",
-                f"{self.peer.text()} {self.peer_name}" if self.peer else "-", f"{ratio:.2f}" if ratio else "-",
+                f"{self.peer.text()} {self.peer_name}" if self.peer else "-", self.ratio_text(),
                 self.bar.text(self) if self.bar and self.sluice else ""]
 
     def slower_than(self, old):
