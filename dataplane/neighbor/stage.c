@@ -16,7 +16,9 @@
 // To one gateway, or to one host of a link: what packets that go there have in common.
 struct way_out {
     const struct sl_port *port;
-    uint64_t word; // the neighbor's, 0: not known
+    struct tx_buffer *tx;
+    uint64_t pending; // the port's bit in worker->tx_pending
+    uint64_t word;    // the neighbor's, 0: not known
     uint16_t
         plain_mtu;    // bytes of IP that may go as they are; 0: a packet that goes there needs a closer look
     uint8_t macs[12]; // as they begin a frame
@@ -77,18 +79,20 @@ static uint32_t gather(const struct worker *worker, struct burst *burst, struct 
     return count;
 }
 
-static void way_fill(const struct worker *worker, uint16_t port_out, uint64_t word, struct way_out *way)
+static void way_fill(struct worker *worker, uint16_t port_out, uint64_t word, struct way_out *way)
 {
     bool plain = worker->tx[port_out].up && neighbor_usable(word);
 
     way->port = &worker->tables->port[port_out];
+    way->tx = &worker->tx[port_out];
+    way->pending = 1ULL << port_out;
     way->word = word;
     way->plain_mtu = plain ? way->port->mtu : 0;
     memcpy(way->macs, &word, 6);
     memcpy(way->macs + 6, worker->tables->port_mac[port_out], 6);
 }
 
-static void ways_find(const struct worker *worker, struct ways *ways)
+static void ways_find(struct worker *worker, struct ways *ways)
 {
     neighbor_find_bulk(worker->neighbors, ways->query, ways->count, ways->word);
     for (uint32_t i = 0; i < ways->count; i++)
@@ -97,16 +101,20 @@ static void ways_find(const struct worker *worker, struct ways *ways)
 
 // TTL down by one, header checksum patched: plus 0x0100, carry around, and never 0xffff, which a sender that computes
 // the checksum anew would not write (RFC 1624 section 5).
+static inline void ttl_decrement_v4(struct sl_ipv4 *ip)
+{
+    uint32_t sum = sl_host16(ip->checksum) + 0x100u;
+
+    ip->ttl--;
+    ip->checksum = sl_be16_of((uint16_t)(sum + (sum >= 0xffff)));
+}
+
 static inline void ttl_decrement(const struct packet *packet, uint8_t *l3)
 {
-    if (packet->flags & PACKET_V4) {
-        struct sl_ipv4 *ip = (struct sl_ipv4 *)l3;
-        uint32_t sum = sl_host16(ip->checksum) + 0x100u;
-        ip->ttl--;
-        ip->checksum = sl_be16_of((uint16_t)(sum + (sum >= 0xffff)));
-    } else {
+    if (packet->flags & PACKET_V4)
+        ttl_decrement_v4((struct sl_ipv4 *)l3);
+    else
         ((struct sl_ipv6 *)l3)->hop_limit--;
-    }
 }
 
 static inline uint8_t ttl_of(const struct packet *packet, const uint8_t *l3)
@@ -242,38 +250,39 @@ static __rte_noinline void packet_send_slowly(struct worker *worker, struct burs
         packet_drop(worker, packet, SL_DROP_no_memory);
         return;
     }
-    bool chain = packet->m->nb_segs > 1 && packet->flags & PACKET_V4; // of IPv6, worker_tx() makes one segment
+    bool chain =
+        packet->m->nb_segs > 1 && packet->flags & PACKET_V4; // of IPv6, worker_tx() makes one segment
     if (packet->l3_len > way->port->mtu || chain)
         send_pieces(worker, packet, way);
     else
         send_frame(worker, packet, way);
 }
 
-// Nearly every packet: forwarded, whole, no SYN, the neighbor known. One branch for all that can be otherwise.
-static inline bool is_plain(const struct packet *packet, const struct way_out *way, uint8_t ttl)
+// Nearly every packet: as parse found it plain, forwarded, to a known neighbor. One branch for all that can be
+// otherwise.
+static inline bool leaves_at_once(const struct packet *packet, const struct way_out *way,
+                                  const struct sl_ipv4 *ip)
 {
-    const uint16_t special = PACKET_FROM_HOST | PACKET_UNRESOLVED;
-    bool plain = packet->l3_len <= way->plain_mtu;
+    const uint16_t asked = PACKET_PLAIN | PACKET_FROM_HOST | PACKET_UNRESOLVED;
 
-    plain &= (packet->flags & special) == 0;
-    plain &= ttl > 1;
-    plain &= packet->m->nb_segs == 1;
-    plain &= (packet->tcp_flags & SL_TCP_SYN) == 0;
-    return plain & (packet->l3_off == sizeof(struct sl_eth));
+    return ((packet->flags & asked) == PACKET_PLAIN) & (packet->l3_len <= way->plain_mtu) & (ip->ttl > 1) &
+           (way->tx->count < TX_BUFFER);
 }
 
 static inline void packet_send(struct worker *worker, struct burst *burst, struct packet *packet,
                                const struct way_out *way)
 {
-    uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, uint8_t *, packet->l3_off);
+    struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, struct sl_eth *);
+    struct sl_ipv4 *ip = (struct sl_ipv4 *)(eth + 1);
 
-    if (unlikely(!is_plain(packet, way, ttl_of(packet, l3)))) {
+    if (unlikely(!leaves_at_once(packet, way, ip))) {
         packet_send_slowly(worker, burst, packet, way);
         return;
     }
-    ttl_decrement(packet, l3);
-    ethernet_write(packet, way);
-    worker_tx_single(worker, packet->port_out, packet->m);
+    ttl_decrement_v4(ip);
+    memcpy(eth, way->macs, sizeof(way->macs)); // the type behind them is IPv4's already
+    way->tx->packet[way->tx->count++] = packet->m;
+    worker->tx_pending |= way->pending;
     packet->stage = PACKET_GONE;
 }
 

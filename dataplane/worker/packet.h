@@ -59,7 +59,7 @@ struct packet {
     uint16_t l3_len; // bytes of the IP packet, header included
     uint8_t tcp_flags;
     uint8_t tos;
-    uint32_t hash;                // of the key, direction-dependent; only of what goes to PACKET_STEER
+    uint32_t hash;                // of the key, direction-dependent; only of what goes to PACKET_STEER or PACKET_FLOW
     uint32_t flow;                // entry index << 1 | direction, FLOW_NONE
     uint32_t nexthop;             // index in the route table
     uint8_t icmp_type, icmp_code; // of the error to send

@@ -116,18 +116,6 @@ void worker_drop_frames(struct worker *worker, uint16_t port_in, struct rte_mbuf
                         enum sl_drop reason);
 // Queues a whole frame for a port; a full buffer is flushed first. The caller has done with the packet.
 void worker_tx(struct worker *worker, uint16_t port_out, struct rte_mbuf *frame);
-// The same for a frame that is one segment, out of a port that is up: what a burst's packets nearly always are.
-static inline void worker_tx_single(struct worker *worker, uint16_t port_out, struct rte_mbuf *frame)
-{
-    struct tx_buffer *tx = &worker->tx[port_out];
-
-    if (unlikely(tx->count == TX_BUFFER)) {
-        worker_tx(worker, port_out, frame);
-        return;
-    }
-    tx->packet[tx->count++] = frame;
-    worker->tx_pending |= 1ULL << port_out;
-}
 // Sends what is queued: to the device, or over a ring to the worker that owns the queue. Called once a pass.
 void worker_flush(struct worker *worker);
 // Hands a packet over to housekeeping (its port_in, port_out and nexthop travel along); a full ring drops it.
