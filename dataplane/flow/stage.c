@@ -9,38 +9,38 @@ struct waiting {
     struct packet *packet[BURST_MAX];
 };
 
-static void gather(struct burst *burst, struct waiting *waiting)
+// The first entry whose hash agrees is nearly always the one: both its lines are asked for. FLOW_NONE: none agrees; the
+// other bucket is asked for where it may hold the key.
+static inline uint32_t candidate_foresee(const struct flow_table *table, uint32_t hash)
 {
-    waiting->count = 0;
-    for (uint16_t i = 0; i < burst->count; i++) {
-        struct packet *packet = &burst->packet[i];
+    const struct flow_bucket *bucket = &table->index.bucket[flow_index_first(&table->index, hash)];
+    uint32_t match = flow_bucket_match(bucket, hash);
+
+    if (unlikely(match == 0)) {
+        if (bucket->overflow != 0)
+            __builtin_prefetch(&table->index.bucket[flow_index_other(&table->index, hash,
+                                                                     flow_index_first(&table->index, hash))]);
+        return FLOW_NONE;
+    }
+    uint32_t ref = bucket->ref[__builtin_ctz(match)];
+    __builtin_prefetch(&table->entry[ref >> 1].key0, 1);
+    __builtin_prefetch(&table->entry[ref >> 1].key1, 1);
+    return ref;
+}
+
+static void gather(const struct flow_table *table, struct burst *burst, struct waiting *waiting)
+{
+    uint16_t count = 0;
+
+    for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_FLOW)
             continue;
         packet->stage = PACKET_NAT;
         packet->hash = flow_index_hash(packet->hash);
-        waiting->packet[waiting->count++] = packet;
+        packet->flow = candidate_foresee(table, packet->hash);
+        waiting->packet[count++] = packet;
     }
-}
-
-// The first entry whose hash agrees is nearly always the one: both its lines are asked for.
-static void entries_prefetch(const struct flow_table *table, struct waiting *waiting)
-{
-    for (uint16_t i = 0; i < waiting->count; i++) {
-        struct packet *packet = waiting->packet[i];
-        const struct flow_bucket *bucket =
-            &table->index.bucket[flow_index_first(&table->index, packet->hash)];
-        uint32_t match = flow_bucket_match(bucket, packet->hash);
-        if (match != 0) {
-            packet->flow = bucket->ref[__builtin_ctz(match)];
-            __builtin_prefetch(&table->entry[packet->flow >> 1].key0, 1);
-            __builtin_prefetch(&table->entry[packet->flow >> 1].key1, 1);
-        } else {
-            packet->flow = FLOW_NONE;
-            if (bucket->overflow != 0)
-                __builtin_prefetch(&table->index.bucket[flow_index_other(
-                    &table->index, packet->hash, flow_index_first(&table->index, packet->hash))]);
-        }
-    }
+    waiting->count = count;
 }
 
 static bool candidate_is_right(const struct flow_table *table, const struct packet *packet)
@@ -55,8 +55,7 @@ void flow_stage(struct worker *worker, struct burst *burst)
     struct waiting waiting;
     uint32_t hits = 0;
 
-    gather(burst, &waiting);
-    entries_prefetch(table, &waiting);
+    gather(table, burst, &waiting);
     for (uint16_t i = 0; i < waiting.count; i++) {
         struct packet *packet = waiting.packet[i];
         if (unlikely(!candidate_is_right(table, packet)))

@@ -11,8 +11,7 @@
 #include "nat/tcp.h"
 #include "steer/steer.h"
 
-static void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
-                      bool turned);
+static void translate_turned(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref);
 
 // The packet's addresses, ports and quote as they stand in it now.
 static struct sl_flow_key key_now(const struct packet *packet, const struct sl_flow *flow, uint32_t direction)
@@ -42,7 +41,7 @@ static __rte_noinline void turn_around(struct worker *worker, struct burst *burs
     if (ref == FLOW_NONE)
         ref = nat_open(worker, burst, packet, key, hash, true);
     if (ref != FLOW_NONE)
-        translate(worker, burst, packet, ref, true);
+        translate_turned(worker, burst, packet, ref);
 }
 
 // State by what the segment says. Shorter timeouts must be armed; longer ones are found out when due.
@@ -96,8 +95,9 @@ static __rte_noinline void translate_error(struct worker *worker, struct packet 
     worker_count(worker, SL_COUNTER_nat_icmp_error, 1);
 }
 
-static inline void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
-                             bool turned)
+// `turned`: once more; a packet turns around but once.
+static __rte_always_inline void translate(struct worker *worker, struct burst *burst, struct packet *packet,
+                                          uint32_t ref, bool turned)
 {
     struct sl_flow *flow = &worker->flows->entry[ref >> 1];
     uint32_t direction = ref & 1;
@@ -122,6 +122,12 @@ static inline void translate(struct worker *worker, struct burst *burst, struct 
     } else {
         go_on(worker, burst, packet, flow, direction);
     }
+}
+
+static __rte_noinline void translate_turned(struct worker *worker, struct burst *burst, struct packet *packet,
+                                            uint32_t ref)
+{
+    translate(worker, burst, packet, ref, true);
 }
 
 // Not known when the burst was looked up; an earlier packet of the burst may have opened it since.
@@ -150,8 +156,7 @@ void nat_stage(struct worker *worker, struct burst *burst)
     route_epoch_take(worker);
     if (unlikely(worker->flows->missed > 1))
         nat_foresee(worker, burst);
-    for (uint16_t i = 0; i < burst->count; i++) {
-        struct packet *packet = &burst->packet[i];
+    for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_NAT)
             continue;
         if (likely(packet->flow != FLOW_NONE))
