@@ -6,7 +6,7 @@ import subprocess
 
 from pairs import Pairs
 from rows import Bar, Row
-from veth_lab import CLIENTS, GENERATOR_CORE, INSIDE, MAC, SERVER
+from veth_lab import CLIENTS, GENERATOR_CORE, MAC, SERVER
 
 SECTION = "peers"
 SIDES = ("sluice", "peer")
@@ -149,7 +149,7 @@ class Connections:
         lab = device.lab
         ports = ["--port", "af_xdp:gin", "--port", "af_xdp:gout"]
         return [*lab.own_core(), device.build / "tools/pktgen/sluice-pktgen", "stateful", "both", *ports, "--client",
-                f"{CLIENTS[0]}-{CLIENTS[-1]}", "--server", SERVER, "--gateway", INSIDE, "--next-hop", MAC["din"], "-c", self.AT_A_TIME,
+                f"{CLIENTS[0]}-{CLIENTS[-1]}", "--server", SERVER, "--next-hop", MAC["din"], "-c", self.AT_A_TIME,
                 "-d", self.SECONDS, "--drain", 1, "--cores", GENERATOR_CORE, "--memory", 256, "-j", "-q"]
 
     def round(self, rig):
