@@ -157,7 +157,8 @@ static int held_open(struct generations *generations, const char *run_dir,
         held->mapped[held->mapped_count++] = mapped;
     }
     return sl_tables_check_together(held_table(held, SL_SEG_PORT), held_table(held, SL_SEG_ROUTE),
-                                    held_table(held, SL_SEG_NAT), held_table(held, SL_SEG_PREFILTER), error);
+                                    held_table(held, SL_SEG_NAT), held_table(held, SL_SEG_PREFILTER),
+                                    held_table(held, SL_SEG_BALANCE), error);
 }
 
 struct tables *tables_open(struct generations *generations, const char *run_dir, uint64_t number,
@@ -181,6 +182,7 @@ struct tables *tables_open(struct generations *generations, const char *run_dir,
     tables_fill_route(&held->tables, held_table(held, SL_SEG_ROUTE));
     held->tables.nat = held_table(held, SL_SEG_NAT);
     held->tables.prefilter = held_table(held, SL_SEG_PREFILTER);
+    held->tables.balance = held_table(held, SL_SEG_BALANCE);
     return &held->tables;
 }
 

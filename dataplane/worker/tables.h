@@ -25,6 +25,7 @@ struct tables {
     const struct sl_nat_table *nat; // NULL: none configured
     const struct nat_binding *nat_binding; // made by nat_share_bind(), nat/share.h
     const struct sl_prefilter_table *prefilter; // NULL: none configured
+    const struct sl_balance_table *balance;     // NULL: none configured
 
     uint64_t xdp_ports; // bit per port slot: its prefilter runs in XDP, skip the worker's stage
     uint8_t port_mac[SL_MAX_PORTS][6]; // the device's MAC, as it is in use

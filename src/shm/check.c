@@ -150,7 +150,7 @@ static int nat_ports_check(const struct sl_port_table *port, const struct sl_nat
 
 int sl_tables_check_together(const struct sl_port_table *port, const struct sl_route_table *route,
                              const struct sl_nat_table *nat, const struct sl_prefilter_table *prefilter,
-                             struct sl_error *error)
+                             const struct sl_balance_table *balance, struct sl_error *error)
 {
     int code = route_ports_check(port, route, error);
 

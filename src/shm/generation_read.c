@@ -131,9 +131,9 @@ int sl_generation_open(const char *run_dir, uint64_t number, struct sl_generatio
         code = sl_table_open(run_dir, ref, &maps->table[ref->kind], error);
     }
     if (code == 0)
-        code =
-            sl_tables_check_together(maps->table[SL_SEG_PORT].base, maps->table[SL_SEG_ROUTE].base,
-                                     maps->table[SL_SEG_NAT].base, maps->table[SL_SEG_PREFILTER].base, error);
+        code = sl_tables_check_together(maps->table[SL_SEG_PORT].base, maps->table[SL_SEG_ROUTE].base,
+                                        maps->table[SL_SEG_NAT].base, maps->table[SL_SEG_PREFILTER].base,
+                                        maps->table[SL_SEG_BALANCE].base, error);
     if (code != 0)
         sl_generation_close(maps);
     return code;
