@@ -27,6 +27,8 @@
 #define SL_BALANCE_SERVICES     8191   // services, and service slots: 13 bits, the last number means none
 #define SL_BALANCE_MEMBERS      524287 // members of all pools together, and member slots: 19 bits, likewise
 #define SL_BALANCE_POOL_MEMBERS 65535  // entries of a lookup have 16 bits
+#define SL_BALANCE_LISTENS      262144 // addresses with protocol and ports, of all services together
+#define SL_BALANCE_PROBES       64     // slots at most between where an address is looked for and where it is
 #define SL_BALANCE_WEIGHT       65535  // the largest weight
 #define SL_BALANCE_NONE         UINT32_MAX
 

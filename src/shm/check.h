@@ -20,7 +20,7 @@ int sl_balance_table_check(const struct sl_balance_table *table, uint64_t size, 
 int sl_prefilter_table_check(const struct sl_prefilter_table *table, uint64_t size, struct sl_error *error);
 
 // What tables of one generation say of each other: port slots named by routes, NAT and the prefilter are
-// slots of the port table. Each has passed its own check; `nat`, `prefilter` and `balance` may be NULL.
+// slots of the port table; no address and port is both a service's and a 1:1 entry's or a forward's. Each has passed its own check; `nat`, `prefilter` and `balance` may be NULL.
 int sl_tables_check_together(const struct sl_port_table *port, const struct sl_route_table *route,
                              const struct sl_nat_table *nat, const struct sl_prefilter_table *prefilter,
                              const struct sl_balance_table *balance, struct sl_error *error);

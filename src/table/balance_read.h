@@ -123,6 +123,22 @@ static inline uint32_t sl_balance_rule_find(const struct sl_balance_table *table
     return address->all;
 }
 
+// A rule of this address that holds any of these ports, NULL: none. For those who compare tables, not for packets.
+static inline const struct sl_balance_rule *sl_balance_rule_meets(const struct sl_balance_table *table,
+                                                                  const struct sl_ip *ip, uint8_t proto,
+                                                                  uint16_t first, uint16_t last)
+{
+    const struct sl_balance_address *address =
+        sl_balance_address_find(table, ip, sl_balance_address_start(table, ip));
+
+    for (uint32_t i = 0; address && i < address->rule_count; i++) {
+        const struct sl_balance_rule *rule = &sl_balance_rules(table)[address->rule_first + i];
+        if (rule->key >> 16 == proto && (uint16_t)rule->key <= last && rule->last >= first)
+            return rule;
+    }
+    return NULL;
+}
+
 // All of it at once.
 static inline uint32_t sl_balance_service_find(const struct sl_balance_table *table, const struct sl_ip *ip,
                                                uint8_t proto, uint16_t port)

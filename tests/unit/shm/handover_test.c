@@ -37,7 +37,8 @@ static uint32_t tables_marker(const struct tables *tables)
 
     if (fixture_marker(tables->route, SL_SEG_ROUTE) != marker ||
         fixture_marker(tables->nat, SL_SEG_NAT) != marker ||
-        fixture_marker(tables->prefilter, SL_SEG_PREFILTER) != marker)
+        fixture_marker(tables->prefilter, SL_SEG_PREFILTER) != marker ||
+        fixture_marker(tables->balance, SL_SEG_BALANCE) != marker)
         abort();
     return marker;
 }
@@ -170,7 +171,7 @@ static void unchanged_tables_keep_their_mapping(void **state)
     house_pass();
     assert_ptr_equal(house->tables->route, route);
     assert_ptr_not_equal(house->tables->nat, nat);
-    assert_null(house->tables->prefilter); // the fourth was left out
+    assert_null(house->tables->prefilter); // it and the balance table were left out
 }
 
 static void a_damaged_generation_is_refused_and_the_old_one_goes_on(void **state)
