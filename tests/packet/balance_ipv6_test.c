@@ -89,7 +89,8 @@ static void packet_too_big_reaches_the_member(void **state)
     struct ends6 in = harness_balance_ends(harness_balance_through(b, NAT_WAN, m, NAT_LAN));
     sl_ip_format(&in.dst, member);
     struct rte_mbuf *answer = harness_tcp(NAT_WAN, BALANCE_VIP_V6, CLIENT, 80, 4000, SL_TCP_ACK, 200);
-    m = harness_balance_through(b, NAT_WAN, error_about(NAT_WAN, ROUTER, SL_ICMP6_TOO_BIG, 0, answer), NAT_LAN);
+    m = harness_balance_through(b, NAT_WAN, error_about(NAT_WAN, ROUTER, SL_ICMP6_TOO_BIG, 0, answer),
+                                NAT_LAN);
     assert_non_null(m);
     struct ends6 ends = quoted(m);
     assert_true(is(&ends.src, member));

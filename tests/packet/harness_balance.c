@@ -163,7 +163,8 @@ void harness_balance_ready(struct harness_balance *b)
         balance_tables_taken(h->worker[i], first ? NULL : &before);
     balance_share_unbind(&before);
     free(old_table);
-    harness_nat_tick(b->n);
+    if (!b->lazy)
+        harness_nat_tick(b->n);
 }
 
 void harness_balance_set(struct harness_balance *b, uint32_t pool, uint32_t member,
@@ -172,7 +173,8 @@ void harness_balance_set(struct harness_balance *b, uint32_t pool, uint32_t memb
     const struct sl_balance_change change = {.member = member, .weight = weight, .state = state};
     b->member[b->pool[pool].first + member].word = SL_BALANCE_WORD(state, weight);
     assert_int_equal(sl_balance_update(b->table, pool, &change, 1), 0);
-    harness_nat_tick(b->n);
+    if (!b->lazy)
+        harness_nat_tick(b->n);
 }
 
 // ---- looking ------------------------------------------------------------------------------------------------

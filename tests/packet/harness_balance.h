@@ -41,6 +41,7 @@ struct harness_balance {
     struct sl_balance_input input;
     struct sl_balance_table *table; // in force
     uint64_t serial;
+    bool lazy; // the test itself has workers do what they do between bursts
 };
 
 struct harness_balance *harness_balance_new(uint32_t workers, uint32_t capacity);

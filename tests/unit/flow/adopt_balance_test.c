@@ -195,9 +195,9 @@ static uint32_t check(struct rig *rig)
             assert_true(sl_ip_equal(&from, &wanted));
             assert_int_equal(balance_owner(&client, rig->workers), w);
             for (uint32_t d = 0; d < 2; d++)
-                assert_int_equal(
-                    flow_find(rig->flows[w], &key[d], flow->proto, flow_hash(rig->flows[w], &key[d], flow->proto)),
-                    i << 1 | d);
+                assert_int_equal(flow_find(rig->flows[w], &key[d], flow->proto,
+                                           flow_hash(rig->flows[w], &key[d], flow->proto)),
+                                 i << 1 | d);
             of[member]++;
             live++;
         }
@@ -324,7 +324,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(flows_of_a_killed_process_keep_their_members, setup, teardown),
-        cmocka_unit_test_setup_teardown(flows_go_to_their_client_s_owner_when_workers_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(flows_go_to_their_client_s_owner_when_workers_change, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(flows_without_their_member_are_not_adopted, setup, teardown),
         cmocka_unit_test_setup_teardown(torn_entries_are_not_believed, setup, teardown),
     };
