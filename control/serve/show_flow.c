@@ -14,7 +14,7 @@
 
 static const char *kind_name(uint8_t kind)
 {
-    static const char *const name[SL_FLOW_KINDS] = {"free", "source", "static", "forward"};
+    static const char *const name[SL_FLOW_KINDS] = {"free", "source", "static", "forward", "balance"};
 
     return kind < SL_FLOW_KINDS ? name[kind] : "?";
 }

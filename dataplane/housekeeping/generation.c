@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "balance/balance.h"
 #include "nat/nat.h"
 #include "shm/board.h"
 #include "shm/check.h"
@@ -161,7 +162,8 @@ static int held_open(struct generations *generations, const char *run_dir,
         held->mapped[held->mapped_count++] = mapped;
     }
     return sl_tables_check_together(held_table(held, SL_SEG_PORT), held_table(held, SL_SEG_ROUTE),
-                                    held_table(held, SL_SEG_NAT), held_table(held, SL_SEG_PREFILTER), error);
+                                    held_table(held, SL_SEG_NAT), held_table(held, SL_SEG_PREFILTER),
+                                    held_table(held, SL_SEG_BALANCE), error);
 }
 
 struct tables *tables_open(struct generations *generations, const char *run_dir, uint64_t number,
@@ -185,6 +187,7 @@ struct tables *tables_open(struct generations *generations, const char *run_dir,
     tables_fill_route(&held->tables, held_table(held, SL_SEG_ROUTE));
     held->tables.nat = held_table(held, SL_SEG_NAT);
     held->tables.prefilter = held_table(held, SL_SEG_PREFILTER);
+    held->tables.balance = held_table(held, SL_SEG_BALANCE);
     return &held->tables;
 }
 
@@ -309,6 +312,7 @@ void tables_switch(struct worker *worker, const struct tables *next)
 
     worker->tables = next;
     nat_tables_taken(worker, old);
+    balance_tables_taken(worker, old);
     worker_count(worker, SL_COUNTER_generation_taken, 1);
     // The last use of the old tables is behind us: from these stores on they may be unmapped.
     sl_board_worker_live(worker->board, next->generation);

@@ -4,6 +4,7 @@
 // else to routing. Called by pipeline_run for each burst, on the worker's thread; parse_packet also by who
 // makes packets.
 #include "worker/parse.h"
+#include "balance/binding.h"
 #include "flow/flow.h"
 #include "nat/nat.h"
 #include "prefilter/verdict.h"
@@ -147,6 +148,8 @@ static inline enum sl_wire_verdict parse_l4(struct packet *packet, const void *l
         return parse_udp(packet, l4, have, len);
     if (packet->proto == (packet->flags & PACKET_V6 ? SL_PROTO_ICMPV6 : SL_PROTO_ICMP))
         return parse_icmp(packet, l4, have, len);
+    if (packet->proto == IPPROTO_SCTP && have >= 4) // of which no more need be known
+        key_set_ports(packet, l4);
     return SL_WIRE_OK;
 }
 
@@ -437,9 +440,10 @@ static inline void parsed_to(struct worker *worker, struct burst *burst, struct 
 // What all packets of a burst have in common.
 struct rules {
     uint64_t port_mac;
-    enum packet_stage next_v4;    // IPv4 goes there
-    enum packet_stage next_plain; // plain packets to one host, of which no more need be known
-    bool martians;                // to be dropped
+    enum packet_stage next_v4;             // IPv4 goes there
+    enum packet_stage next_plain;          // plain packets to one host, of which no more need be known
+    bool martians;                         // to be dropped
+    const struct balance_binding *balance; // NULL: no services
 };
 
 static inline uint64_t frame_dst(const struct sl_eth *eth)
@@ -448,6 +452,15 @@ static inline uint64_t frame_dst(const struct sl_eth *eth)
 
     memcpy(&dst, eth, sizeof(dst)); // two bytes of the source come along
     return dst & MAC_MASK;
+}
+
+// Where there are services, what may be theirs is looked up on every port.
+static inline enum packet_stage next_stage(const struct rules *rules, const struct packet *packet,
+                                           enum packet_stage next)
+{
+    if (likely(rules->balance == NULL || next != PACKET_ROUTE))
+        return next;
+    return balance_concerns(rules->balance, &packet->key) ? PACKET_STEER : next;
 }
 
 static __rte_noinline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
@@ -478,7 +491,7 @@ static __rte_noinline void parse_frame(struct worker *worker, struct burst *burs
     if (unlikely(drop != SL_DROP_none))
         packet_drop(worker, packet, drop);
     else if (v4 || likely(parse_discovery(worker, packet)))
-        parsed_to(worker, burst, packet, v4 ? rules->next_v4 : PACKET_ROUTE);
+        parsed_to(worker, burst, packet, next_stage(rules, packet, v4 ? rules->next_v4 : PACKET_ROUTE));
 }
 
 static __rte_always_inline void parse_one(struct worker *worker, struct burst *burst, struct packet *packet,
@@ -495,7 +508,8 @@ static __rte_always_inline void parse_one(struct worker *worker, struct burst *b
         parse_frame(worker, burst, packet, rules);
     else
         parsed_to(worker, burst, packet,
-                  likely(packet->key.dst.b[12] < 0xe0) ? rules->next_plain : rules->next_v4);
+                  next_stage(rules, packet,
+                             likely(packet->key.dst.b[12] < 0xe0) ? rules->next_plain : rules->next_v4));
 }
 
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
@@ -526,6 +540,7 @@ static struct rules rules_of(const struct worker *worker, uint16_t port_in)
                       : steer_needless(worker) ? PACKET_FLOW
                                                : PACKET_STEER,
         .martians = tables_martians(tables, port_in),
+        .balance = worker->flows ? tables->balance_binding : NULL,
     };
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "shm/check_span.h"
+#include "table/balance_read.h"
 
 // ---- shared ------------------------------------------------------------------------------------------------
 
@@ -102,6 +103,8 @@ int sl_table_check(const void *table, uint64_t size, enum sl_segment_kind kind, 
         return sl_nat_table_check(table, size, error);
     case SL_SEG_PREFILTER:
         return sl_prefilter_table_check(table, size, error);
+    case SL_SEG_BALANCE:
+        return sl_balance_table_check(table, size, error);
     default:
         return sl_error_set(error, -EBADMSG, "kind %d is no table", kind);
     }
@@ -148,9 +151,45 @@ static int nat_ports_check(const struct sl_port_table *port, const struct sl_nat
     return 0;
 }
 
+static int forwards_balance_check(const struct sl_nat_table *nat, const struct sl_balance_table *balance,
+                                  struct sl_error *error)
+{
+    const struct check check = {.table = "balance", .base = (const uint8_t *)balance, .error = error};
+    const struct sl_nat_forward *forward = (const void *)((const uint8_t *)nat + nat->forward_offset);
+
+    for (uint32_t i = 0; i < nat->forward_count; i++) {
+        struct sl_ip ip = sl_ip_v4(forward[i].outside);
+        const struct sl_balance_rule *rule = sl_balance_rule_meets(
+            balance, &ip, forward[i].proto, forward[i].outside_first, forward[i].outside_last);
+        if (rule)
+            return check_fail(&check, rule, "service %s and NAT forward %u want the same packets",
+                              sl_balance_services(balance)[rule->service].name, i);
+    }
+    return 0;
+}
+
+// An address is a service's or a 1:1 host's, and a port of it a service's or a forward's: who comes first must not
+// be a matter of chance. (The rest of a service's address may be a pool's or a forward's.)
+static int nat_balance_check(const struct sl_nat_table *nat, const struct sl_balance_table *balance,
+                             struct sl_error *error)
+{
+    const struct check check = {.table = "balance", .base = (const uint8_t *)balance, .error = error};
+    const struct sl_nat_static *outside = (const void *)((const uint8_t *)nat + nat->static_outside_offset);
+
+    for (uint32_t i = 0; i < nat->static_outside_count; i++) {
+        struct sl_ip ip = sl_ip_v4(outside[i].outside);
+        const struct sl_balance_address *address =
+            sl_balance_address_find(balance, &ip, sl_balance_address_start(balance, &ip));
+        if (address)
+            return check_fail(&check, address,
+                              "an address of a service is the outside address of 1:1 entry %u", i);
+    }
+    return forwards_balance_check(nat, balance, error);
+}
+
 int sl_tables_check_together(const struct sl_port_table *port, const struct sl_route_table *route,
                              const struct sl_nat_table *nat, const struct sl_prefilter_table *prefilter,
-                             struct sl_error *error)
+                             const struct sl_balance_table *balance, struct sl_error *error)
 {
     int code = route_ports_check(port, route, error);
 
@@ -162,5 +201,7 @@ int sl_tables_check_together(const struct sl_port_table *port, const struct sl_r
         code =
             sl_error_set(error, -EBADMSG, "prefilter table: rules for %u port slots, the port table has %u",
                          prefilter->port_count, port->port_count);
+    if (code == 0 && nat && balance)
+        code = nat_balance_check(nat, balance, error);
     return code;
 }

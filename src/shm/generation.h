@@ -14,13 +14,13 @@
 
 #define SL_GENERATION_TABLES 8 // room in a manifest
 
-// Makes the file of a new table (kind SL_SEG_PORT, ROUTE, NAT or PREFILTER), not visible yet, under the next
+// Makes the file of a new table (kind SL_SEG_PORT, ROUTE, NAT, PREFILTER or BALANCE), not visible yet, under the next
 // serial.
 int sl_table_create(const char *run_dir, struct sl_board *board, enum sl_segment_kind kind, uint64_t size,
                     struct sl_segment_draft *draft, struct sl_error *error);
 
 // Checks the filled table (shm/check.h), takes its checksum, makes it visible and fills `ref`. The writable
-// mapping moves to `*map` (the route table is updated in place through it); NULL: unmapped. On failure
+// mapping moves to `*map` (route and balance tables are updated in place through it); NULL: unmapped. On failure
 // nothing is left.
 int sl_table_seal(struct sl_segment_draft *draft, struct sl_table_ref *ref, struct sl_segment_map *map,
                   struct sl_error *error);

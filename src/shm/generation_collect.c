@@ -94,7 +94,7 @@ static bool number_read(const char *text, const char *end_text, uint64_t *number
 static uint32_t name_kind(const char *name, size_t stem_length)
 {
     static const uint32_t kind[] = {SL_SEG_GENERATION, SL_SEG_PORT, SL_SEG_ROUTE, SL_SEG_NAT,
-                                    SL_SEG_PREFILTER};
+                                    SL_SEG_PREFILTER,  SL_SEG_BALANCE};
 
     for (unsigned i = 0; i < sizeof(kind) / sizeof(kind[0]); i++) {
         const char *stem = sl_segment_kind_name(kind[i]);

@@ -35,11 +35,20 @@ int sl_generation_read(const char *run_dir, uint64_t number, struct sl_generatio
     return code;
 }
 
-static bool route_is_updated(const struct sl_segment_map *map)
+// Has the table been changed in place since it was made?
+static bool table_is_updated(uint32_t kind, const struct sl_segment_map *map)
 {
     const struct sl_route_table *route = map->base;
+    const struct sl_balance_table *balance = map->base;
 
-    return __atomic_load_n(&route->epoch, __ATOMIC_ACQUIRE) > 0;
+    switch (kind) {
+    case SL_SEG_ROUTE:
+        return __atomic_load_n(&route->epoch, __ATOMIC_ACQUIRE) > 0;
+    case SL_SEG_BALANCE:
+        return __atomic_load_n(&balance->epoch, __ATOMIC_ACQUIRE) > 0;
+    default:
+        return false;
+    }
 }
 
 // A table that is updated in place has no checksum any more. The epoch is read after the bytes: an update
@@ -48,21 +57,20 @@ static bool checksum_matches(const struct sl_table_ref *ref, const struct sl_seg
 {
     if (table_checksum(map) == ref->checksum)
         return true;
-    if (ref->kind != SL_SEG_ROUTE)
-        return false;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return route_is_updated(map);
+    return table_is_updated(ref->kind, map);
 }
 
 // A route table that control is updating may show a next hop half written: unused yet, but it looks like a lie. A look
-// a moment later tells.
+// a moment later tells. (A balance table is right at every instant.)
 static int content_check(const struct sl_table_ref *ref, const struct sl_segment_map *map,
                          struct sl_error *error)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
     int code = sl_table_check(map->base, map->size, ref->kind, error);
 
-    for (int i = 0; code == -EBADMSG && ref->kind == SL_SEG_ROUTE && route_is_updated(map) && i < LOOKS_AGAIN;
+    for (int i = 0;
+         code == -EBADMSG && ref->kind == SL_SEG_ROUTE && table_is_updated(ref->kind, map) && i < LOOKS_AGAIN;
          i++) {
         nanosleep(&moment, NULL);
         code = sl_table_check(map->base, map->size, ref->kind, error);
@@ -131,9 +139,9 @@ int sl_generation_open(const char *run_dir, uint64_t number, struct sl_generatio
         code = sl_table_open(run_dir, ref, &maps->table[ref->kind], error);
     }
     if (code == 0)
-        code =
-            sl_tables_check_together(maps->table[SL_SEG_PORT].base, maps->table[SL_SEG_ROUTE].base,
-                                     maps->table[SL_SEG_NAT].base, maps->table[SL_SEG_PREFILTER].base, error);
+        code = sl_tables_check_together(maps->table[SL_SEG_PORT].base, maps->table[SL_SEG_ROUTE].base,
+                                        maps->table[SL_SEG_NAT].base, maps->table[SL_SEG_PREFILTER].base,
+                                        maps->table[SL_SEG_BALANCE].base, error);
     if (code != 0)
         sl_generation_close(maps);
     return code;

@@ -9,46 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/ip.h"
+#include "shm/balance.h"
 #include "shm/prefilter.h"
-
-#define SL_SHM_MAGIC 0x00656369756c73ULL // "sluice\0\0", little-endian
-#define SL_SHM_MAJOR 1
-#define SL_SHM_MINOR 1
-#define SL_CACHE_LINE 64
-
-#define SL_MAX_WORKERS 64
-#define SL_MAX_PORTS 64
-#define SL_MAX_PORT_ADDRS 16
-#define SL_MAX_STAGES 16 // stages whose cycles are counted
-#define SL_PORT_NAME 16  // as a Linux interface name, with its NUL
-#define SL_DEVICE_TEXT 128
-
-enum sl_segment_kind {
-    SL_SEG_BOARD = 1,  // "board": who is alive, which generation is published, live, refused
-    SL_SEG_GENERATION, // "generation.N": names one file per table
-    SL_SEG_PORT,       // "port.S": ports, their addresses, static neighbors, settings
-    SL_SEG_ROUTE,      // "route.S": next hops and two longest-prefix tries; updated in place
-    SL_SEG_NAT,        // "nat.S": pools, source rules, 1:1, forwards
-    SL_SEG_PREFILTER,  // "prefilter.S": sets and the rules of each port
-    SL_SEG_COUNTER,    // "counter": a block per worker
-    SL_SEG_FLOW,       // "flow.W": the session table of worker W
-    SL_SEG_NEIGHBOR,   // "neighbor": addresses on the links and their MACs
-    SL_SEG_RING,       // "command", "event.W": bounded single-producer rings
-    SL_SEG_KINDS
-};
-
-// First bytes of every file. w: whoever creates it, before it is visible under its name.
-struct sl_segment {
-    uint64_t magic;
-    uint16_t major;
-    uint16_t minor;
-    uint32_t kind;        // enum sl_segment_kind
-    uint64_t layout_hash; // sl_layout_hash(): sizes and offsets of every shared struct
-    uint64_t size;        // bytes, equal to the file's
-    uint64_t serial;      // of table files: unique for the life of the run directory
-    uint64_t pad[3];
-};
-static_assert(sizeof(struct sl_segment) == 64, "segment header is one cache line");
+#include "shm/segment_header.h"
 
 // ---- board --------------------------------------------------------------------------------------------------
 struct sl_board_worker { /* w: that worker  r: control, housekeeping */
@@ -167,7 +130,7 @@ enum sl_nexthop_kind {
     SL_NEXTHOP_GATEWAY,   // on the link of `port`: the neighbor is `gateway`
     SL_NEXTHOP_LOCAL,     // an address of the gateway itself, on `port`: to the kernel twin
     SL_NEXTHOP_BROADCAST, // a subnet broadcast of `port`
-    SL_NEXTHOP_POOL,      // an outside address of NAT
+    SL_NEXTHOP_POOL,      // an outside address of NAT, or one of a service: nobody's here but for them
     SL_NEXTHOP_BLACKHOLE, // drop silently
     SL_NEXTHOP_REJECT,    // drop, ICMP administratively prohibited
     SL_NEXTHOP_GROUP,     // one of `group_count` next hops, chosen by flow hash
@@ -185,7 +148,7 @@ struct sl_nexthop { /* w: control, before an entry of a trie names it  r: worker
 };
 static_assert(sizeof(struct sl_nexthop) == 32, "two to a line");
 
-struct sl_route_table { /* w: control  r: data plane. The one table that is updated in place */
+struct sl_route_table { /* w: control  r: data plane. Updated in place, as the balance table is */
     struct sl_segment segment;
     uint64_t epoch;          // counts in-place updates; release-stored after each
     uint64_t route_count_v4; // w: control  r: ctl
@@ -355,7 +318,14 @@ struct sl_flow_key { // all in network byte order; packed so that two keys and t
 } __attribute__((packed, aligned(4)));
 static_assert(sizeof(struct sl_flow_key) == 36, "key");
 
-enum sl_flow_kind { SL_FLOW_FREE, SL_FLOW_NAT_SOURCE, SL_FLOW_NAT_STATIC, SL_FLOW_NAT_FORWARD, SL_FLOW_KINDS };
+enum sl_flow_kind {
+    SL_FLOW_FREE,
+    SL_FLOW_NAT_SOURCE,
+    SL_FLOW_NAT_STATIC,
+    SL_FLOW_NAT_FORWARD,
+    SL_FLOW_BALANCE,
+    SL_FLOW_KINDS
+};
 
 enum sl_flow_state { // what the timeout is chosen by
     SL_FLOW_NEW,         // one side has spoken (TCP: SYN seen)
@@ -379,6 +349,12 @@ enum sl_flow_flag {
 // matches key[d]: source becomes key[!d].dst, destination becomes key[!d].src. A lookup in direction d touches the
 // line of key[d] and, to rewrite, that of the other; what each packet writes stands on the line of its direction.
 // The array of these is the truth: index, timers and mappings are derived, and rebuilt by whoever adopts the file.
+//
+// A balanced flow (SL_FLOW_BALANCE) is always opened from outside: key0 is (client, service), SL_FLOW_INBOUND is set, and
+// key1 is (member, client), or (member, source[] address) with full NAT: what answers look like when they arrive. With
+// direct return and tunnels no answers come; key1 is then (member, client) all the same, and packets leave unchanged.
+// Addresses of the two keys may be of different families. Its `mapping` is not derived but truth: service and member by
+// their slots (SL_FLOW_MAPPING), and must be kept when flows are adopted.
 struct sl_flow { /* w: the owning worker  r: control (may see a torn entry; only prints it) */
     struct sl_flow_key key0;
     uint8_t kind; // enum sl_flow_kind; stored last when created, first when freed
@@ -396,11 +372,16 @@ struct sl_flow { /* w: the owning worker  r: control (may see a torn entry; only
     uint32_t wheel_prev;
     uint32_t nexthop1;
     uint32_t packets1;
-    uint32_t mapping; // NAT mapping, derived
+    uint32_t mapping; // NAT mapping, derived. Of SL_FLOW_BALANCE: SL_FLOW_MAPPING(), not derived
     uint64_t bytes1;
 } __attribute__((aligned(128)));
 static_assert(sizeof(struct sl_flow) == 128, "two lines");
 static_assert(offsetof(struct sl_flow, key1) == 64, "a line per direction");
+
+#define SL_FLOW_MAPPING(service_slot, member_slot) ((uint32_t)(service_slot) << 19 | (uint32_t)(member_slot))
+#define SL_FLOW_SERVICE(mapping)                   ((uint32_t)(mapping) >> 19)
+#define SL_FLOW_MEMBER(mapping)                    ((uint32_t)(mapping) & 0x7ffff)
+static_assert(SL_FLOW_MAPPING(SL_BALANCE_SERVICES - 1, SL_BALANCE_MEMBERS - 1) < UINT32_MAX, "UINT32_MAX is none");
 
 struct sl_flow_segment { /* w: the owning worker  r: control */
     struct sl_segment segment;

@@ -24,6 +24,8 @@ uint64_t table_fixed_size(uint32_t kind)
         return sizeof(struct sl_nat_table);
     case SL_SEG_PREFILTER:
         return sizeof(struct sl_prefilter_table);
+    case SL_SEG_BALANCE:
+        return sizeof(struct sl_balance_table);
     default:
         return 0;
     }

@@ -9,6 +9,7 @@
 #include "shm/layout.h"
 #include "shm/segment.h"
 
+// Of a balanced flow inside is the member, outside the service's address, remote the client; it is always inbound.
 struct sl_flow_view { // ports in host byte order; of ICMP queries: the identifier
     struct sl_ip inside, outside, remote;
     uint16_t inside_port, outside_port, remote_port;
@@ -17,6 +18,7 @@ struct sl_flow_view { // ports in host byte order; of ICMP queries: the identifi
     uint8_t state;                                         // enum sl_flow_state
     bool inbound;                                          // opened from outside
     uint32_t worker;                                       // its owner
+    uint32_t service, member;                              // slots, of SL_FLOW_BALANCE; else SL_BALANCE_NONE
     uint32_t seen_ms;                                      // CLOCK_MONOTONIC of its last packet, wrapping
     uint64_t packets_out, packets_in, bytes_out, bytes_in; // packets wrap at 2^32
 };

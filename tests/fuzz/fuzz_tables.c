@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1 || size > 1 << 22)
         return 0;
-    enum sl_segment_kind kind = fixture_kind[data[0] % 4];
+    enum sl_segment_kind kind = fixture_kind[data[0] % FIXTURE_KINDS];
     struct sl_error error;
     size_t table_size = size - 1;
     void *table; // of exactly its size: a sanitizer sees one byte too far
@@ -29,7 +29,7 @@ uint8_t *fuzz_seed(unsigned index, size_t *size)
 {
     uint64_t image_size;
 
-    if (index >= 4)
+    if (index >= FIXTURE_KINDS)
         return NULL;
     void *image = fixture_image(fixture_kind[index], 1, &image_size);
     uint8_t *seed = malloc(image_size + 1);

@@ -105,6 +105,42 @@ static void filters_narrow_what_is_listed(void **state)
     assert_int_equal(count(&file, &match), 6);
 }
 
+// A client's connection to [2001:db8::80]:443, balanced to 10.0.0.7:8443 from an address of ours (full NAT).
+static void balanced_flow_shows_its_member_and_its_service(void **state)
+{
+    static struct file file;
+    struct sl_flow *flow = &file.entry[2];
+    struct sl_ip client = ip("2001:db8::1"), service = ip("2001:db8::80"), member = ip("10.0.0.7");
+    flow->key0 = (struct sl_flow_key){
+        .src = client, .dst = service, .sport = sl_be16_of(5000), .dport = sl_be16_of(443)};
+    flow->key1 = (struct sl_flow_key){
+        .src = member, .dst = ip("10.0.0.1"), .sport = sl_be16_of(8443), .dport = sl_be16_of(1024)};
+    flow->kind = SL_FLOW_BALANCE;
+    flow->proto = 6;
+    flow->packets0 = 5;
+    flow->packets1 = 7;
+    flow->mapping = SL_FLOW_MAPPING(8190, 524286);
+    for (int flags = 0; flags < 2; flags++) { // inbound, whatever a torn entry says
+        struct sl_flow_view view;
+        flow->flags = flags ? SL_FLOW_INBOUND : 0;
+        assert_true(sl_flow_view_of(flow, &view));
+        assert_true(view.inbound && sl_ip_equal(&view.inside, &member) && view.inside_port == 8443);
+        assert_true(sl_ip_equal(&view.outside, &service) && view.outside_port == 443);
+        assert_true(sl_ip_equal(&view.remote, &client) && view.remote_port == 5000);
+        assert_int_equal(view.packets_in, 5);
+        assert_int_equal(view.packets_out, 7);
+        assert_int_equal(view.service, 8190);
+        assert_int_equal(view.member, 524286);
+    }
+    put(&file.entry[0], false, 11, 1, "198.51.100.100", 1024);
+    struct sl_flow_match match = {.kind = SL_FLOW_BALANCE, .inside = {.ip = member, .len = 32}};
+    assert_int_equal(count(&file, &match), 1);
+    struct sl_flow_view view;
+    assert_true(sl_flow_view_of(&file.entry[0], &view));
+    assert_int_equal(view.service, SL_BALANCE_NONE);
+    assert_int_equal(view.member, SL_BALANCE_NONE);
+}
+
 static void header_that_lies_lists_nothing(void **state)
 {
     static struct file file;
@@ -159,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(view_is_the_same_whoever_opened_the_flow),
         cmocka_unit_test(filters_narrow_what_is_listed),
+        cmocka_unit_test(balanced_flow_shows_its_member_and_its_service),
         cmocka_unit_test(header_that_lies_lists_nothing),
         cmocka_unit_test(pool_use_counts_ports_blocks_and_subscribers_once),
     };

@@ -45,7 +45,7 @@ static void refused(enum sl_segment_kind kind, const char *part)
 
 static void tables_that_are_right_pass(void **state)
 {
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < FIXTURE_KINDS; i++) {
         struct sl_error error = {0};
         fresh(fixture_kind[i]);
         if (sl_table_check(image, image_size, fixture_kind[i], &error) != 0)
@@ -57,7 +57,7 @@ static void tables_that_are_right_pass(void **state)
 
 static void tables_cut_short_are_refused(void **state)
 {
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < FIXTURE_KINDS; i++) {
         fresh(fixture_kind[i]);
         for (uint64_t size = 0; size < image_size; size += size < 512 ? 1 : 61) {
             void *cut = NULL; // of exactly this size
@@ -363,11 +363,11 @@ static void damage(uint64_t *random)
 static void damaged_tables_are_refused_or_harmless(void **state)
 {
     uint64_t random = 20240601;
-    unsigned passed = 0, rounds = 3000;
+    unsigned passed = 0, rounds = 4000;
 
     print_message("seed %lu\n", random);
     for (unsigned round = 0; round < rounds; round++) {
-        enum sl_segment_kind kind = fixture_kind[round % 4];
+        enum sl_segment_kind kind = fixture_kind[round % FIXTURE_KINDS];
         struct sl_error error = {0};
         fresh(kind);
         damage(&random);

@@ -77,13 +77,13 @@ struct sl_table_ref fixture_table(struct fixture *fixture, enum sl_segment_kind 
 
 uint64_t fixture_publish(struct fixture *fixture, uint32_t marker)
 {
-    struct sl_table_ref ref[4];
+    struct sl_table_ref ref[FIXTURE_KINDS];
     struct sl_error error = {0};
     uint64_t number = 0;
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < FIXTURE_KINDS; i++)
         ref[i] = fixture_table(fixture, fixture_kind[i], marker);
-    int code = sl_generation_publish(fixture->run_dir, fixture->board, ref, 4, marker, &number, &error);
+    int code = sl_generation_publish(fixture->run_dir, fixture->board, ref, FIXTURE_KINDS, marker, &number, &error);
     must(code == 0, "cannot publish", &error);
     return number;
 }

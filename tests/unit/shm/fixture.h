@@ -20,7 +20,7 @@ void fixture_fini(struct fixture *fixture);
 // all of them, so that a reader can tell which of them belong together.
 void *fixture_image(enum sl_segment_kind kind, uint32_t marker, uint64_t *size);
 
-// Writes all four tables with this marker and publishes them; the generation's number.
+// Writes a table of each kind with this marker and publishes them; the generation's number.
 uint64_t fixture_publish(struct fixture *fixture, uint32_t marker);
 // Seals one table with this marker.
 struct sl_table_ref fixture_table(struct fixture *fixture, enum sl_segment_kind kind, uint32_t marker);
@@ -38,7 +38,13 @@ int fixture_files(const struct fixture *fixture, const char *stem);
 void fixture_patch(const struct fixture *fixture, const char *name, uint64_t offset, const void *bytes,
                    uint64_t len_bytes);
 
-static const enum sl_segment_kind fixture_kind[4] = {SL_SEG_PORT, SL_SEG_ROUTE, SL_SEG_NAT, SL_SEG_PREFILTER};
+// fixture_balance.c
+void *fixture_balance_image(uint32_t marker, uint64_t *size);
+uint64_t fixture_balance_walk(const struct sl_balance_table *table);
+
+#define FIXTURE_KINDS 5
+static const enum sl_segment_kind fixture_kind[FIXTURE_KINDS] = {SL_SEG_PORT, SL_SEG_ROUTE, SL_SEG_NAT,
+                                                                 SL_SEG_PREFILTER, SL_SEG_BALANCE};
 
 // xorshift64*: a seed gives the same run everywhere.
 static inline uint64_t fixture_random(uint64_t *state)

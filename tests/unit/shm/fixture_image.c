@@ -337,6 +337,8 @@ void *fixture_image(enum sl_segment_kind kind, uint32_t marker, uint64_t *size)
         return nat_image(marker, size);
     case SL_SEG_PREFILTER:
         return prefilter_image(marker, size);
+    case SL_SEG_BALANCE:
+        return fixture_balance_image(marker, size);
     default:
         abort();
     }
@@ -345,6 +347,7 @@ void *fixture_image(enum sl_segment_kind kind, uint32_t marker, uint64_t *size)
 uint32_t fixture_marker(const void *table, enum sl_segment_kind kind)
 {
     const struct sl_prefilter_table *prefilter = table;
+    const struct sl_balance_table *balance = table;
 
     switch (kind) {
     case SL_SEG_PORT:
@@ -356,6 +359,9 @@ uint32_t fixture_marker(const void *table, enum sl_segment_kind kind)
     case SL_SEG_PREFILTER:
         return (uint32_t)((const struct sl_prefilter_set *)((const uint8_t *)table + prefilter->set_offset))
             ->entries_v4;
+    case SL_SEG_BALANCE:
+        return (uint32_t)((const struct sl_balance_member *)((const uint8_t *)table + balance->member_offset))
+            ->note;
     default:
         abort();
     }
@@ -372,6 +378,8 @@ uint64_t fixture_walk(const void *table, enum sl_segment_kind kind)
         return nat_walk(table);
     case SL_SEG_PREFILTER:
         return prefilter_walk(table);
+    case SL_SEG_BALANCE:
+        return fixture_balance_walk(table);
     default:
         abort();
     }

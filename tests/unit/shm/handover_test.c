@@ -18,6 +18,7 @@
 
 #include "fixture.h"
 #include "housekeeping/generation.h"
+#include "balance/balance.h"
 #include "nat/nat.h"
 
 #define WORKERS     3
@@ -37,7 +38,8 @@ static uint32_t tables_marker(const struct tables *tables)
 
     if (fixture_marker(tables->route, SL_SEG_ROUTE) != marker ||
         fixture_marker(tables->nat, SL_SEG_NAT) != marker ||
-        fixture_marker(tables->prefilter, SL_SEG_PREFILTER) != marker)
+        fixture_marker(tables->prefilter, SL_SEG_PREFILTER) != marker ||
+        fixture_marker(tables->balance, SL_SEG_BALANCE) != marker)
         abort();
     return marker;
 }
@@ -47,6 +49,12 @@ void nat_tables_taken(struct worker *worker, const struct tables *old)
 {
     if (old && tables_marker(old) >= tables_marker(worker->tables))
         abort();
+}
+
+// Balancing's likewise.
+void balance_tables_taken(struct worker *worker, const struct tables *old)
+{
+    nat_tables_taken(worker, old);
 }
 
 static int setup(void **state)
@@ -170,7 +178,7 @@ static void unchanged_tables_keep_their_mapping(void **state)
     house_pass();
     assert_ptr_equal(house->tables->route, route);
     assert_ptr_not_equal(house->tables->nat, nat);
-    assert_null(house->tables->prefilter); // the fourth was left out
+    assert_null(house->tables->prefilter); // it and the balance table were left out
 }
 
 static void a_damaged_generation_is_refused_and_the_old_one_goes_on(void **state)
