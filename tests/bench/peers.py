@@ -10,7 +10,8 @@ import subprocess
 import time
 
 from pairs import place_of
-from peers_devices import Bridge, KernelRouting, NftablesFlowtable, NftablesNat, SluiceDevice, SluiceMemif, cpu_spent, undisturbed
+from peers_devices import (Bridge, KernelRouting, NftablesFlowtable, NftablesNat, SluiceDevice, SluiceMemif, cpu_spent,
+                           undisturbed)
 from peers_measure import SECTION, Case, Ceiling, Connections
 from rig import Gone, core_distance
 from rows import Row
