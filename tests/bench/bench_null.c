@@ -50,7 +50,6 @@ struct runner { // a worker's thread
     uint32_t epoch_ms; // the harness's clock minus that of the machine
     uint64_t packets;  // sent in the last trial
     uint64_t cycles;   // it took
-    double burden;     // of the core, the larger of before and after
 };
 
 static struct gateway *gateway;
@@ -182,17 +181,6 @@ static int roundtrip_run(void *argument)
     return 0;
 }
 
-// A trial on this core, and whether the core was shared at its ends.
-static int trial_on_core(void *argument)
-{
-    struct runner *r = argument;
-    double before = core_probe().burden;
-    trial.run(r);
-    double after = core_probe().burden;
-    r->burden = RTE_MAX(before, after);
-    return 0;
-}
-
 static int clock_start(void *argument)
 {
     struct runner *r = argument;
@@ -229,9 +217,9 @@ static void trial_show(uint32_t workers, uint64_t lost)
     }
     double seconds = (double)cycles / workers / (double)rte_get_tsc_hz();
     printf("{\"what\":\"%s\",\"burst\":%u,\"workers\":%u,\"packets_per_second\":%.0f,\"cycles\":%.2f,"
-           "\"burden\":%.3f,\"lost\":%" PRIu64 "}\n",
+           "\"lost\":%" PRIu64 "}\n",
            trial.what, trial.burst, workers, (double)packets / seconds, (double)cycles / (double)packets,
-           runner[0].burden, lost);
+           lost);
     fflush(stdout);
 }
 
@@ -241,7 +229,7 @@ static void trial_run(void)
     uint64_t before = dropped();
     if (trial.run == sluice_run)
         gateway->h->port[NAT_LAN].flags = trial.traffic->port_flags;
-    on_workers(trial_on_core, workers);
+    on_workers(trial.run, workers);
     trial_show(workers, dropped() - before);
 }
 

@@ -70,7 +70,7 @@ def fits(point):
 def points_measure(context, budget, points):
     """(point, what its processes gave), for each case of each point."""
     seen = {}
-    for done in in_process.rounds(budget, 1, 5):
+    for done in budget.rounds(1, 5):
         for point in points:
             if done > 0 and large(point):
                 continue

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline alone, in cycles per packet (bench_pipeline.c says how), and with null ports around it beside testpmd's
-macswap on such ports (bench_null.c). All on one core, in several fresh processes: where a process's memory lies moves
-its figures as much as what it does."""
-import contextlib
-
+"""The pipeline in cycles per packet (bench_pipeline.c says how), on one core, in several fresh processes: where a
+process's memory lies moves its figures as much as what it does. Then with ports around it: null_ports.py."""
+import null_ports
 import programs
 from rows import Bar, Row, Sample
 
@@ -20,9 +18,6 @@ CASES = {
     ("nat-new", 1048576): ("NAT44, new flow among 1 M", 800),
 }
 ARGUMENTS = ["route=1", "route=1000000", "prefixes=1", "prefixes=1000000", "nat=1", "nat=65536", "nat=1048576"]
-# what bench_null calls it, row, bar: share of macswap
-NULL_CASES = [("route", "routing, 1 M routes", 0.8), ("nat", "NAT44, 1 M flows", 0.6)]
-BURSTS = (32, 64)
 PROCESSES_MOST = 9
 ALONE_LEAST = 1 / 8  # as bench_pipeline has it
 SHARED_BURDEN = 1.15  # as bench_gateway.h has it
@@ -63,15 +58,6 @@ def stages(cases):
     return " ".join(f"{name} {mean(case['stages'].get(name, 0) for case in kept):.0f}" for name in kept[0]["stages"])
 
 
-def rounds(budget, least, most):
-    """Counts up to `most`, and past `least` only while another one fits into the budget."""
-    before = budget.left()
-    for done in range(most):
-        if done >= least and budget.left() < (before - budget.left()) / done:
-            return
-        yield done
-
-
 def pipeline_row(cases):
     first = cases[0]
     name, bar = CASES[first["case"], first["count"]]
@@ -82,82 +68,14 @@ def pipeline_row(cases):
 def pipeline(context, budget):
     bursts = "64" if context.quick else "32,64"
     seen = {}
-    for _ in rounds(budget, 3, PROCESSES_MOST):
+    for _ in budget.rounds(3, PROCESSES_MOST):
         for case in programs.pipeline(context, "--runs", "1", "--bursts", bursts, *ARGUMENTS):
             seen.setdefault((case["burst"], case["case"], case["count"]), []).append(case)
     return [pipeline_row(cases) for _, cases in sorted(seen.items(), key=lambda item: item[0][0])]
 
 
-def null_round(testpmd, null, burst, milliseconds):
-    """Cycles a packet of each, a trial each, and the core's burden; testpmd has its trial between two of ours."""
-    trials = {what: null.trial(what, burst, milliseconds) for what in ("macswap", "written", "nat")}
-    rate = testpmd.trial(burst, milliseconds)
-    trials["route"] = null.trial("route", burst, milliseconds)
-    cycles = {what: trial["cycles"] for what, trial in trials.items()}
-    return cycles | {"testpmd": rate, "burden": max(trial["burden"] for trial in trials.values())}
-
-
-def undisturbed(processes):
-    """Of the processes' rounds those with a core of their own all the time, and how many of how many that were. Where
-    hardly any was, all of them."""
-    every = [one for found in processes for one in found]
-    least = min(one["burden"] for one in every)
-    kept = [[one for one in found if one["burden"] <= SHARED_BURDEN * least] for found in processes]
-    kept = [found for found in kept if found]
-    count = sum(map(len, kept))
-    if count < len(every) * ALONE_LEAST:
-        return processes, "on a shared core"
-    return kept, f"{count} of {len(every)} trials"
-
-
-def null_process(context, milliseconds, trials):
-    """burst -> the rounds of a fresh pair of processes."""
-    with contextlib.ExitStack() as stack:
-        null = programs.Null(stack.enter_context(programs.running(programs.Null.command(context))))
-        testpmd = programs.Testpmd(stack.enter_context(programs.running(programs.Testpmd.command())))
-        found = {burst: [] for burst in BURSTS}
-        for _ in range(trials):
-            for burst in BURSTS:
-                found[burst].append(null_round(testpmd, null, burst, milliseconds))
-        testpmd.quit()
-        return found
-
-
-def corrected(one, what):
-    """Cycles of a round without what the writing of headers costs."""
-    return one[what] - (one["written"] - one["macswap"])
-
-
-def null_rows(context, burst, processes):
-    """processes: a list of rounds each."""
-    processes, which = undisturbed(processes)
-
-    def across(value):
-        return Sample.across([Sample.of([value(one) for one in rounds_of]) for rounds_of in processes])
-
-    def row(name, how, cycles, bar=None):
-        rate = across(lambda one: context.tsc_hz / cycles(one) / 1e6)
-        return Row("in-process", f"{name}, null ports, bursts of {burst}", "Mpps", f"{how}; {which}", rate, testpmd, "testpmd macswap",
-                   higher_is_better=True, bar=bar)
-    testpmd = across(lambda one: one["testpmd"] / 1e6)
-    written = across(lambda one: one["written"] - one["macswap"]).median
-    yield row("a MAC swap of our own", "how much of testpmd's figure is testpmd", lambda one: one["macswap"])
-    for what, name, bar in NULL_CASES:
-        raw = across(lambda one, what=what: one[what]).median
-        how = (f"{raw - written:.0f} cycles/packet; {context.tsc_hz / raw / 1e6:.1f} Mpps, {raw:.0f} cycles with the "
-               f"{written:.0f} of writing headers")
-        yield row(name, how, lambda one, what=what: corrected(one, what), Bar(bar, of_ratio=True))
-
-
-def null_ports(context, budget):
-    milliseconds, trials = (25, 8) if context.quick else (50, 12)
-    processes = [null_process(context, milliseconds, trials) for _ in rounds(budget, 2, PROCESSES_MOST)]
-    for burst in BURSTS:
-        yield from null_rows(context, burst, [found[burst] for found in processes])
-
-
 def measure(context, budget):
     context.say("the pipeline between null ports, beside testpmd macswap")
-    rows = list(null_ports(context, budget.part(0.35)))
+    rows = null_ports.measure(context, budget.part(0.35))
     context.say("the pipeline in process")
     return rows + pipeline(context, budget)

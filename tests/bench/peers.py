@@ -7,16 +7,18 @@ take turns, and only trials with the cores in one place are compared (pairs.py).
 import contextlib
 import pathlib
 import subprocess
+import time
 
 from pairs import place_of
-from peers_devices import Bridge, KernelRouting, NftablesFlowtable, NftablesNat, SluiceDevice, SluiceMemif, cpu_spent
+from peers_devices import (Bridge, KernelRouting, NftablesFlowtable, NftablesNat, SluiceDevice, SluiceMemif, cpu_spent,
+                           undisturbed)
 from peers_measure import SECTION, Case, Ceiling, Connections
 from rig import Gone, core_distance
 from rows import Row
 from veth_lab import DEVICE_CORE, GENERATOR_CORE, LabError, core_busy_ticks
 
 TRIAL = ["-d", "150ms", "--settle", "15ms"]  # a step too much (4 % of 0.5 Mpps) overflows the longest queue, of 2,048
-TRIAL_SECONDS = 0.2
+TRIAL_SECONDS = 0.24
 EASY_TRIAL = ["-d", "250ms", "--settle", "15ms"]
 EASY_SECONDS = 0.4
 CONNECTIONS_SECONDS = 1.2
@@ -30,7 +32,7 @@ class Rig:
     """Runs trials, and looks where the cores are before and after each."""
 
     def __init__(self, build):
-        self.build, self.distance = build, None
+        self.build, self.distance, self.undisturbed = build, None, True
 
     def place(self):
         if self.distance is None:
@@ -42,31 +44,40 @@ class Rig:
         return place_of(before or self.distance, self.distance)
 
     def around(self, device, action):
+        """What `action` gives, and where the cores were: None where they moved or others had them."""
         self.place()
+        self.undisturbed = True
         with device.running():
             done = action()
-        return self._look(), done
+        place = self._look()
+        return place if self.undisturbed else None, done
+
+    def _generate(self, device, options):
+        before, start = device.polling(), time.monotonic()
+        result = device.generator.trial(options)
+        self.undisturbed = undisturbed(before, device.polling(), time.monotonic() - start)
+        return result
 
     def trial(self, device, options):
-        return self.around(device, lambda: device.generator.trial([*TRIAL, *options]))
+        return self.around(device, lambda: self._generate(device, [*TRIAL, *options]))
 
     def trial_with_cpu(self, device, options):
         """Also what the trial cost the device's core: nanoseconds by thread, and the share of the time it was busy."""
         def action():
             before, ticks = device.cpu(), core_ticks()
-            result = device.generator.trial([*EASY_TRIAL, *options])
+            result = self._generate(device, [*EASY_TRIAL, *options])
             busy, passed = (now - then for now, then in zip(core_ticks(), ticks))
             return result, cpu_spent(before, device.cpu()), busy / passed if passed else 0.0
         place, (result, spent, busy) = self.around(device, action)
         return place, result, spent, busy
 
 
-def repeat(budget, rounds, trials, seconds=TRIAL_SECONDS):
-    """All of `rounds` (each of so many trials) in turn, at least twice, until the time is over."""
-    for done in range(1000):
+def repeat(budget, rounds, trials, seconds=TRIAL_SECONDS, at_least=2):
+    """All of `rounds` (each of so many trials) in turn, until the time is over."""
+    for done in range(1, 1000):
         for one in rounds:
             one()
-        if done >= 1 and budget.left() < len(rounds) * trials * seconds:
+        if done >= at_least and budget.left() < len(rounds) * trials * seconds:
             return
 
 
@@ -95,15 +106,17 @@ class Devices:
         return "; ".join(f"{who}: {text}" for who, text in self.missing.items() if who.startswith(names))
 
 
-FULL_RUN_ONLY = "takes its time in the full run only"
+FULL_RUN_ONLY = "measured in the full run only"
 VETH_AND_MEMIF = "NAT44, 64 K flows, Sluice over memif and nftables over veth: different ports"
 
 
 def cases_make(devices, context):
     """The cases whose devices are there, and rows that say why others are not."""
     where = (context.build, context.scratch / "peers")
-    routed, routing = devices.add(SluiceDevice("sluice-route", *where, nat=False)), devices.add(KernelRouting("kernel-routing", *where))
-    translated, nat = devices.add(SluiceDevice("sluice-nat", *where, nat=True)), devices.add(NftablesNat("nftables", *where))
+    routed = devices.add(SluiceDevice("sluice-route", *where, nat=False))
+    routing = devices.add(KernelRouting("kernel-routing", *where))
+    translated = devices.add(SluiceDevice("sluice-nat", *where, nat=True))
+    nat = devices.add(NftablesNat("nftables", *where))
     fast = devices.add(NftablesFlowtable("nftables-flowtable", *where))
     wanted = [("routing, 1 flow", 1, routed, routing, "kernel-routing", None),
               ("NAT44, 64 K flows", 65536, translated, nat, "nftables", 4),
@@ -114,7 +127,8 @@ def cases_make(devices, context):
     else:
         wanted.insert(1, ("NAT44, 1 flow", 1, translated, nat, "nftables", 4))
         wanted.append((VETH_AND_MEMIF, 65536, devices.add(SluiceMemif("sluice-memif", *where, nat=True)), nat, "nftables", 4))
-    cases = [Case(what, flows, sluice, peer, bar) for what, flows, sluice, peer, _, bar in wanted if sluice and peer]
+    cases = [Case(what, flows, sluice, peer, bar, rates_only=what == VETH_AND_MEMIF)
+             for what, flows, sluice, peer, _, bar in wanted if sluice and peer]
     rows += [Row(SECTION, what, "Mpps", skipped=devices.why(*([name] if sluice else [name, "sluice"])))
              for what, _, sluice, peer, name, _ in wanted if not (sluice and peer)]
     return cases, rows
@@ -125,9 +139,9 @@ def packets_measure(context, budget, rig, cases, ceiling):
     for case in cases:
         case.warm()
     floods = [lambda case=case: case.flood_round(rig) for case in cases]
-    repeat(budget.part(0.12), floods + ([lambda: ceiling.round(rig)] if ceiling else []), 2)
+    repeat(budget.part(0.1), floods + ([lambda: ceiling.round(rig)] if ceiling else []), 2, at_least=3)
     context.say("peers: the highest rate without loss")
-    repeat(budget.part(0.7), [lambda case=case: case.search_round(rig) for case in cases], 2)
+    repeat(budget.part(0.75), [lambda case=case: case.search_round(rig) for case in cases], 2)
     context.say("peers: latency, the core's time")
     repeat(budget, [lambda case=case: case.easy_round(rig) for case in cases], 2, EASY_SECONDS)
 
@@ -151,7 +165,7 @@ def measure(context, budget):
         cases, missing = cases_make(devices, context)
         bridge = devices.add(Bridge("bridge", context.build, context.scratch / "peers"))
         ceiling = Ceiling(bridge) if bridge else None
-        packets_measure(context, budget.part(0.75), rig, cases, ceiling)
+        packets_measure(context, budget.part(0.78), rig, cases, ceiling)
         rows = [row for case in cases for row in case.rows()] + missing
         rows += ceiling.rows() if ceiling else [Row(SECTION, "the generator's ceiling", "Mpps", skipped=devices.why("bridge"))]
         return rows + connections_measure(context, budget, rig, cases)

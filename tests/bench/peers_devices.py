@@ -27,6 +27,7 @@ FLOWTABLE = """table ip fast {
   }
 }
 """
+OWN_SHARE = 0.9  # of a trial's time; starting and reporting it takes the rest
 CONNECTIONS = 200000  # what the machine's limit must allow for, and the hash table be sized for
 
 
@@ -34,7 +35,7 @@ class Device:
     """One under test. `cpu()`: nanoseconds that its core has spent on packets so far, by thread."""
 
     MEMORY_MB = 256
-    START_PPS = 0.35e6  # where the search for its rate begins
+    START_PPS = 0.5e6  # where the search for its rate begins
 
     def __init__(self, name, build, directory):
         self.name, self.build, self.directory = name, build, pathlib.Path(directory) / name
@@ -80,10 +81,15 @@ class Device:
         return contextlib.nullcontext()
 
     def kernel_cpu(self):
-        return {"receive threads": thread_ns(self.lab.receive_thread) + thread_ns(self.lab.answer_thread)}
+        return {"receive threads": self.lab.threads_ns(DEVICE_CORE)}
 
     def cpu(self):
         return self.kernel_cpu()
+
+    def polling(self):
+        """Nanoseconds that our threads have run on each core that is never idle in a trial: what misses went to others."""
+        mine = sum(ran for ran, _ in self.generator.thread_times().values())
+        return {GENERATOR_CORE: mine + self.lab.threads_ns(GENERATOR_CORE)}
 
 
 class Bridge(Device):
@@ -93,7 +99,8 @@ class Bridge(Device):
         for table in ("iptables", "ip6tables", "arptables"):
             with contextlib.suppress(LabError):  # br_netfilter may not be there
                 run(*VethLab.within(self.lab.device), "sysctl", "-qw", f"net.bridge.bridge-nf-call-{table}=0")
-        run("ip", "-n", self.lab.device, "link", "add", "name", "bridge0", "type", "bridge", "forward_delay", 0, "mcast_snooping", 0)
+        run("ip", "-n", self.lab.device, "link", "add", "name", "bridge0", "type", "bridge",
+            "forward_delay", 0, "mcast_snooping", 0)
         for link in ("din", "dout", "bridge0"):
             run("ip", "-n", self.lab.device, "link", "set", link, *(["master", "bridge0"] if link != "bridge0" else []), "up")
 
@@ -110,11 +117,13 @@ class KernelRouting(Device):
 
 
 class NftablesNat(KernelRouting):
-    """Source NAT to a pool. Connection tracking's table is the machine's: it must be large enough as it is."""
+    """Source NAT to a pool. Connection tracking's table is the machine's: it must be large enough as it is, and closed
+    connections must not fill it, or the peer would fail for our settings."""
 
     def set_up(self):
         super().set_up()
         run(*VethLab.within(self.lab.device), "nft", "-f", "-", text=NAT.format(pool=POOL))
+        run(*VethLab.within(self.lab.device), "sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=5")
         for knob in ("max", "buckets"):
             size = int(pathlib.Path(f"/proc/sys/net/netfilter/nf_conntrack_{knob}").read_text(encoding="ascii"))
             if size < (CONNECTIONS if knob == "max" else CONNECTIONS // 4):
@@ -203,6 +212,10 @@ class SluiceDevice(Device):
         return {**self.kernel_cpu(), "worker": thread_ns(self.sluice.plane.child.pid, self.worker),
                 "busy": counts["busy_cycles"], "idle": counts["idle_cycles"]}
 
+    def polling(self):
+        worker = thread_ns(self.sluice.plane.child.pid, self.worker)
+        return {**super().polling(), DEVICE_CORE: worker + self.lab.threads_ns(DEVICE_CORE)}
+
 
 class SluiceMemif(SluiceDevice):
     """The same over memif: what the data plane itself carries, where no kernel makes and frees a buffer for each packet."""
@@ -227,6 +240,11 @@ class SluiceMemif(SluiceDevice):
         ports = [["-p", f"{port}=memif:{self.directory}/{port},role=client", *options] for port, options in (
             ("in", ["--address", "10.0.0.2/16", "--gateway", INSIDE]), ("out", ["--address", f"{SERVER}/24"]))]
         return Generator(self.build, self.directory, ports, GENERATOR_CORE, self.MEMORY_MB, ["taskset", "-c", GENERATOR_CORE])
+
+
+def undisturbed(before, after, seconds):
+    """Whether of two readings of polling() so long apart no other process had a core for a notable while."""
+    return all(after[core] - before[core] >= OWN_SHARE * 1e9 * seconds for core in after)
 
 
 def cpu_spent(before, after):

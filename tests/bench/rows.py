@@ -30,6 +30,13 @@ class Sample:
         count = sum(sample.count for sample in samples)
         return cls(statistics.median(medians), min([low, *medians]), max([high, *medians]), count)
 
+    @classmethod
+    def pooled(cls, processes):
+        """Of the values of several processes (a list each), taken together; no process's median lies outside."""
+        one = cls.of([value for values in processes for value in values])
+        medians = [statistics.median(values) for values in processes]
+        return cls(one.median, min([one.low, *medians]), max([one.high, *medians]), one.count)
+
     def text(self):
         return number(self.median) if self.count == 1 else f"{number(self.median)} ({number(self.low)}-{number(self.high)})"
 
@@ -129,6 +136,14 @@ class Budget:
     def part(self, share):
         """A budget of its own for a part: `share` of what is left."""
         return Budget(max(0.0, self.left() * share))
+
+    def rounds(self, least, most):
+        """Counts up to `most`, and past `least` only while another round is likely to fit."""
+        before = self.left()
+        for done in range(most):
+            if done >= least and self.left() < (before - self.left()) / max(done, 1):
+                return
+            yield done
 
 
 HEAD = ["what", "unit", "how", "Sluice", "peer", "ratio", "bar"]

@@ -9,6 +9,7 @@ import pytest
 
 import growth
 import in_process
+import null_ports
 import plot
 import rows
 import run
@@ -40,32 +41,43 @@ def test_processes_on_a_shared_core_do_not_count(disturbed):
 
 
 def test_rounds_are_as_many_as_asked_for_and_no_more_than_fit():
-    assert list(in_process.rounds(Budget(0), 3, 9)) == [0, 1, 2]
-    assert len(list(in_process.rounds(Budget(1000), 3, 9))) == 9
+    assert list(Budget(0).rounds(3, 9)) == [0, 1, 2]
+    assert len(list(Budget(1000).rounds(3, 9))) == 9
     done = 0
-    for _ in in_process.rounds(Budget(0.5), 1, 100):
+    for _ in Budget(0.5).rounds(1, 100):
         time.sleep(0.1)
         done += 1
     assert 3 <= done <= 5
 
 
+class Context:
+    tsc_hz = 2e9
+
+
+def null_round(swap, factor=1.0):
+    cycles = {"testpmd": 80.0, "macswap": 40.0, "written": 50.0, "nat": 110.0, "route": 100.0}
+    return {kind: null_ports.Trial(value * factor, swap) for kind, value in cycles.items()}
+
+
 def test_null_rows_take_the_writing_of_headers_off():
-    class Context:
-        tsc_hz = 2e9
-    one = {"testpmd": 25e6, "macswap": 40.0, "written": 50.0, "nat": 110.0, "route": 100.0, "burden": 0.9}
-    slow = {"testpmd": 12e6, "macswap": 80.0, "written": 99.0, "nat": 200.0, "route": 180.0, "burden": 1.4}
-    swap, route, nat = in_process.null_rows(Context, 64, [[one, slow, one], [one]])
+    swap, route, nat = null_ports.rows_of(Context, 64, [[null_round(40.0)] * 5, [null_round(41.0)] * 3])
     assert swap.sluice.median == 50 and swap.peer.median == 25
     assert route.sluice.median == pytest.approx(2e9 / 90 / 1e6) and nat.sluice.median == pytest.approx(20)
     assert nat.ratio() == pytest.approx(0.8) and nat.bar.met(nat) and route.bar.met(route)
-    assert nat.how == "100 cycles/packet; 18.2 Mpps, 110 cycles with the 10 of writing headers; 3 of 4 trials"
+    assert nat.how == ("100 cycles/packet; 110 (18.2 Mpps) with the 10 of writing headers; 8 of 8 trials, "
+                       "testpmd 8 of 8 trials")
 
 
-def test_rounds_on_a_shared_core_do_not_count_unless_there_are_no_others():
-    alone, shared = {"burden": 0.9}, {"burden": 1.3}
-    assert in_process.undisturbed([[alone, shared], [shared]]) == ([[alone]], "1 of 3 trials")
-    mostly = [[alone], [shared] * 20]
-    assert in_process.undisturbed(mostly) == (mostly, "on a shared core")
+def test_disturbed_trials_count_only_where_there_are_too_few_others():
+    processes = [[null_round(40.0)] * 6 + [null_round(70.0, 1.6)] * 2, [null_round(60.0, 1.5)] * 4]
+    kept, which = null_ports.undisturbed(processes, "nat")
+    assert kept == [[110.0] * 6] and which == "6 of 12 trials"
+    kept, which = null_ports.undisturbed([[null_round(40.0)] * 3 + [null_round(70.0, 1.6)] * 9], "nat")
+    assert len(kept[0]) == 12 and "disturbed core" in which
+
+
+def test_pooled_sample_covers_every_process():
+    assert Sample.pooled([list(range(1, 21)), [30, 31]]) == Sample(11.5, 3, 30.5, 22)
 
 
 def test_every_point_of_growth_has_its_own_name():

@@ -70,11 +70,11 @@ def threads_named(name):
 
 
 class VethLab:
-    """Namespaces NAME-gen and NAME-dut. `receive_thread`: of the device's NAPI at din, `answer_thread`: at dout."""
+    """Namespaces NAME-gen and NAME-dut. `threads`: the NAPI threads of either core."""
 
     def __init__(self, name):
         self.generator, self.device = f"{name}-gen", f"{name}-dut"
-        self.receive_thread = self.answer_thread = None
+        self.threads = {GENERATOR_CORE: [], DEVICE_CORE: []}
 
     def __enter__(self):
         try:
@@ -96,11 +96,7 @@ class VethLab:
                 "peer", "name", f"d{side}", "netns", self.device, "numrxqueues", 1, "numtxqueues", 1)
         for namespace, letter, core in ((self.generator, "g", GENERATOR_CORE), (self.device, "d", DEVICE_CORE)):
             for side in ("in", "out"):
-                thread = self._end_set_up(namespace, letter + side, core)
-                if letter + side == "din":
-                    self.receive_thread = thread
-                elif letter + side == "dout":
-                    self.answer_thread = thread
+                self.threads[core].append(self._end_set_up(namespace, letter + side, core))
 
     def _end_set_up(self, namespace, link, core):
         """Checksums and segments as on a wire; then the NAPI thread, whose process id is returned."""
@@ -118,6 +114,10 @@ class VethLab:
         os.sched_setaffinity(thread, {core})
         os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(1))
         return thread
+
+    def threads_ns(self, core):
+        """Nanoseconds that receiving has taken on a core so far."""
+        return sum(thread_ns(thread) for thread in self.threads[core])
 
     @staticmethod
     def within(namespace, *cores):
