@@ -205,9 +205,10 @@ static bool step_connect(struct health *health, struct target *target, uint32_t 
         return true;
     check->step = STEP_TLS;
     check->session = tls_start(health, target->fd, &target->wish);
-    if (!check->session)
-        check_failed(health, target, "TLS", ENOMEM);
-    return check->session;
+    if (check->session)
+        return true;
+    check_failed(health, target, "TLS", ENOMEM);
+    return false;
 }
 
 static bool step_tls(struct health *health, struct target *target)

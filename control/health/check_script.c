@@ -44,6 +44,8 @@ static int accept_wish(const struct health_wish *wish, struct sl_error *error)
     return 0;
 }
 
+static void last_run_gone(struct health *health, uint64_t id);
+
 // ---- its end ----------------------------------------------------------------------------------------------------
 
 static void run_free(struct health *health, struct script_run *run)
@@ -93,9 +95,12 @@ static void on_exit_of(struct health *health, struct watch *watch, uint32_t even
         return;
     kill(-run->pid, SIGKILL); // what it left running in its group
     first_line(run->output, words);
+    uint64_t id = run->id;
     run_free(health, run);
     if (owner)
         run_verdict(health, owner, &end, words);
+    else
+        last_run_gone(health, id);
 }
 
 // Not reaped, so the pid cannot be another's. Its end comes as an event.
@@ -197,24 +202,10 @@ static int run_spawn(struct health *health, struct script_run *run, const struct
     return error;
 }
 
-static bool still_running(const struct health *health, uint64_t id)
+static void begin_run(struct health *health, struct target *target)
 {
-    const struct script_run *run;
-
-    TAILQ_FOREACH(run, &health->scripts, run)
-    if (run->id == id)
-        return true;
-    return false;
-}
-
-static void start(struct health *health, struct target *target)
-{
-    if (still_running(health, target->id)) {
-        check_not_checked(health, target, "not checked: the last run of %.60s was killed and has not ended",
-                          target->wish.script.path);
-        return;
-    }
     struct script_run *run = calloc(1, sizeof(*run));
+
     if (!run) {
         check_failed(health, target, "script", ENOMEM);
         return;
@@ -231,10 +222,42 @@ static void start(struct health *health, struct target *target)
     check_not_checked(health, target, "not checked: %.60s: %s", target->wish.script.path, error_word(error));
 }
 
+static bool still_running(const struct health *health, uint64_t id)
+{
+    const struct script_run *run;
+
+    TAILQ_FOREACH(run, &health->scripts, run)
+    if (run->id == id)
+        return true;
+    return false;
+}
+
+// One that was killed takes a moment to end: the new run begins with that event.
+static void start(struct health *health, struct target *target)
+{
+    if (!still_running(health, target->id))
+        begin_run(health, target);
+}
+
+static void last_run_gone(struct health *health, uint64_t id)
+{
+    struct target *target = target_find(health, id);
+
+    if (target && target->running && target->kind == &check_script &&
+        !((struct script_check *)target->room)->run)
+        begin_run(health, target);
+}
+
 static void late(struct health *health, struct target *target)
 {
-    check_bad(health, target, "script: killed, not done within %u ms",
-              (unsigned)(target->pace.timeout_ns / 1000000));
+    const struct script_check *check = target->room;
+
+    if (check->run)
+        check_bad(health, target, "script: killed, not done within %u ms",
+                  (unsigned)(target->pace.timeout_ns / 1000000));
+    else
+        check_not_checked(health, target, "not checked: the last run of %.60s was killed and has not ended",
+                          target->wish.script.path);
 }
 
 static void stop(struct health *health, struct target *target)

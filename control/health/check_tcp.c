@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A member is well where a TCP connection comes about. The kind of which there are thousands: five system calls.
+// A member is well where a TCP connection comes about. The kind of which there are thousands: half a dozen
+// system calls each, no memory.
 #include <errno.h>
 #include <sys/epoll.h>
 #include "health/engine.h"

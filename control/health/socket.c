@@ -27,6 +27,7 @@ uint32_t socket_address(const struct sl_ip *ip, uint16_t port, struct sockaddr_s
 }
 
 // Our own lack, a rule of our own firewall, or a source or device that is not there: nothing that speaks of the member.
+// A network that cannot be reached does: packets would not get there either.
 bool error_is_ours(int error)
 {
     switch (error) {

@@ -54,8 +54,7 @@ uint8_t *fuzz_seed(unsigned index, size_t *size)
     static const char *const seeds[] = {
         "\x04HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\n\r\nhello",
         "\x09HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\nX-Ready: yes\r\n\r\n",
-        "\x0aHTTP/1.1 200 OK\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n4\r\nabab\r\n5;a=b\r\nababa\r\n1\r\nc\r\n0\r\n\r\n",
+        "\x0aHTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabab\r\n5;a\r\nababa\r\n1\r\nc\r\n0\r\n",
         "\x0fHTTP/1.0 503 Sorry\r\nContent-Length: 30\r\n\r\nall is well, all will be well.",
     };
 
