@@ -296,6 +296,9 @@ void schedule_arm(struct health *health)
 {
     uint64_t when_ns = health->heaped ? health->heap[0]->key_ns : UINT64_MAX;
 
+    // Its event may have been taken by any epoll_wait() before now_ns was read: what lies in the past is gone.
+    if (health->armed_ns <= health->now_ns)
+        health->armed_ns = UINT64_MAX;
     if (health->in_turn || when_ns == UINT64_MAX || when_ns >= health->armed_ns)
         return;
     // At the past or at nothing a timerfd would be disarmed or late; 1 ns from the epoch is at once.
@@ -309,8 +312,6 @@ void schedule_turn(struct health *health)
 {
     health->in_turn = true;
     ready_all(health);
-    if (health->armed_ns <= health->now_ns)
-        health->armed_ns = UINT64_MAX;
     if (due_all(health))
         ready_all(health); // what is near has answered already: saves the loop a turn
     health->in_turn = false;

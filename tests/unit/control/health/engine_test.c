@@ -70,6 +70,30 @@ static void starts_are_spread(void **unused)
     rig_stop(&rig);
 }
 
+// Answers from another thread begin turns at any time, so that the timer often fires in the middle of one: an alarm that
+// is lost there would be the last.
+static void the_timer_never_stops(void **unused)
+{
+    struct server server;
+    struct rig rig;
+
+    rig_start(&rig, NULL);
+    server_start(&server, "127.0.0.1", SOCK_STREAM, NULL, NULL);
+    for (uint32_t i = 0; i < 300; i++) {
+        struct health_wish wish =
+            server_wish(&server, HEALTH_HTTP); // the connection is closed, which takes a while
+        wish.interval_ms = wish.timeout_ms = 100;
+        rig_set(&rig, i, &wish);
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        uint64_t before = checks(&rig);
+        rig_run_ms(&rig, 300);
+        assert_true(checks(&rig) > before);
+    }
+    server_stop(&server);
+    rig_stop(&rig);
+}
+
 // A socket nobody reads: each check of it lasts its whole timeout.
 static int sink_open(uint16_t *port)
 {
@@ -467,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_are_spread),
+        cmocka_unit_test(the_timer_never_stops),
         cmocka_unit_test(a_slow_check_does_not_push_back_the_next),
         cmocka_unit_test(a_dead_member_is_out_in_time),
         cmocka_unit_test(checks_at_once_are_bounded),
