@@ -18,7 +18,7 @@ bool arg_prefix(struct call *call, const char *name, struct sl_prefix *prefix, b
 int arg_port(struct daemon *daemon, struct call *call);
 
 // ---- shared by the show_*.c ----
-uint64_t clock_ns(void); // CLOCK_MONOTONIC, as the board has it
+uint64_t show_clock_ns(void); // CLOCK_MONOTONIC, as the board has it
 uint32_t clock_ms(void); // the same in wrapping ms, as flows and neighbors have it
 const char *slot_name(const struct daemon *daemon, unsigned slot); // "?" where there is none
 json_t *json_mac(const uint8_t mac[6]);

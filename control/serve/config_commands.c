@@ -16,7 +16,8 @@
 static const char *const table_name[SNAPSHOT_TABLES] = {[SNAPSHOT_PORT] = "port",
                                                         [SNAPSHOT_ROUTE] = "route",
                                                         [SNAPSHOT_NAT] = "nat",
-                                                        [SNAPSHOT_PREFILTER] = "prefilter"};
+                                                        [SNAPSHOT_PREFILTER] = "prefilter",
+                                                        [SNAPSHOT_BALANCE] = "balance"};
 
 static json_t *json_built(unsigned built)
 {
