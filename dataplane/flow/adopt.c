@@ -27,6 +27,16 @@ static bool key_plausible(const struct sl_flow_key *key)
     return sl_ip_is_v4(&src) && sl_ip_is_v4(&dst);
 }
 
+// Both ends of a key are of one family. With full NAT the remote end is another in answers, so there is no more to be
+// compared here; whether service and member are as the flow says is seen when there is a generation.
+static bool balance_valid(const struct sl_flow *flow)
+{
+    struct sl_ip end[] = {flow->key0.src, flow->key0.dst, flow->key1.src, flow->key1.dst};
+
+    return flow->flags & SL_FLOW_INBOUND && flow->mapping != FLOW_NONE && flow->state < SL_FLOW_STATES &&
+           sl_ip_is_v4(&end[0]) == sl_ip_is_v4(&end[1]) && sl_ip_is_v4(&end[2]) == sl_ip_is_v4(&end[3]);
+}
+
 static bool proto_fits(const struct sl_flow *flow)
 {
     bool stream = flow->proto == IPPROTO_TCP || flow->proto == IPPROTO_UDP;
@@ -43,6 +53,8 @@ static bool proto_fits(const struct sl_flow *flow)
 
 bool flow_entry_valid(const struct sl_flow *flow)
 {
+    if (flow->kind == SL_FLOW_BALANCE)
+        return balance_valid(flow);
     return flow->kind != SL_FLOW_FREE && flow->kind < SL_FLOW_KINDS && flow->state < SL_FLOW_STATES &&
            proto_fits(flow) && key_plausible(&flow->key0) && key_plausible(&flow->key1) &&
            remote_agrees(flow);
@@ -63,7 +75,8 @@ static bool entry_adopt(struct flow_table *table, uint32_t entry)
         flow_index_remove(&table->index, hash[0], entry << 1);
         return false;
     }
-    flow->mapping = FLOW_NONE;
+    if (flow->kind != SL_FLOW_BALANCE)
+        flow->mapping = FLOW_NONE;
     flow->route_epoch = 0;
     flow->wheel_prev = flow->wheel_next = FLOW_WHEEL_NONE;
     flow_rearm(table, entry, table->wheel.last_ms);

@@ -10,10 +10,16 @@
 #include "flow/flow.h"
 #include "flow/open.h"
 #include "nat/share.h"
+#include "balance/binding.h"
 
-static sl_be32 inside_of(const struct sl_flow *flow)
+// A balanced flow is with its client, any other with its inside address.
+static uint32_t owner_of(const struct sl_flow *flow, uint32_t worker_count)
 {
-    return flow->flags & SL_FLOW_INBOUND ? flow->key1.src.w[3] : flow->key0.src.w[3];
+    struct sl_ip client = flow->key0.src;
+
+    if (flow->kind == SL_FLOW_BALANCE)
+        return balance_owner(&client, worker_count);
+    return nat_owner(flow->flags & SL_FLOW_INBOUND ? flow->key1.src.w[3] : flow->key0.src.w[3], worker_count);
 }
 
 // Copies one flow to its owner. False: no room there, or it is there already.
@@ -26,7 +32,7 @@ static bool flow_import(struct flow_table *table, const struct sl_flow *old)
         .kind = old->kind,
         .state = old->state,
         .flags = old->flags,
-        .mapping = FLOW_NONE,
+        .mapping = old->kind == SL_FLOW_BALANCE ? old->mapping : FLOW_NONE,
     };
     int64_t index = flow_create(table, &new, table->wheel.last_ms);
 
@@ -52,7 +58,7 @@ static int64_t segment_import(const struct sl_segment_map *map, struct flow_tabl
 
     for (uint32_t i = 0; i < file->capacity; i++)
         if (flow_entry_valid(&entry[i]))
-            moved += flow_import(tables[nat_owner(inside_of(&entry[i]), worker_count)], &entry[i]);
+            moved += flow_import(tables[owner_of(&entry[i], worker_count)], &entry[i]);
     return moved;
 }
 

@@ -35,6 +35,8 @@ struct flow_table {
     uint32_t missed;      // packets of this burst that belong to no flow
     uint32_t route_epoch; // what cached next hops are valid for; set by nat_stage once a burst
     uint32_t timeout_ms[FLOW_CLASSES][SL_FLOW_STATES];
+    const uint32_t (*service_timeout_ms)[SL_FLOW_STATES]; // of balanced flows, by service slot; 0: as above
+    uint32_t service_slots;
     struct flow_wheel wheel;
     struct sl_hash_seed seed;
     uint32_t sweep_left; // entries still to be compared with the newest generation
@@ -125,10 +127,15 @@ static inline uint32_t flow_timeout_ms(const struct flow_table *table, const str
 {
     enum flow_class class = flow->proto == IPPROTO_UDP    ? FLOW_UDP
                             : flow->proto == IPPROTO_TCP  ? FLOW_TCP
-                            : flow->proto == IPPROTO_ICMP ? FLOW_ICMP
-                                                          : FLOW_OTHER;
+                            : flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6 ? FLOW_ICMP
+                                                                                           : FLOW_OTHER;
     if (class == FLOW_UDP && flow->key0.dport == FLOW_PORT_DNS)
         class = FLOW_DNS;
+    if (flow->kind == SL_FLOW_BALANCE && SL_FLOW_SERVICE(flow->mapping) < table->service_slots) {
+        uint32_t of_service = table->service_timeout_ms[SL_FLOW_SERVICE(flow->mapping)][flow->state];
+        if (of_service != 0)
+            return of_service;
+    }
     return table->timeout_ms[class][flow->state];
 }
 

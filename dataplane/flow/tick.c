@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between bursts: flows that end by timeout, by the operator, by a new generation. Each call does a bounded number,
 // so that a million flows ending at once never hold up packets. On the worker's thread.
+#include "balance/flow.h"
 #include "flow/end.h"
 #include "flow/flow.h"
 #include "nat/lifecycle.h"
@@ -11,9 +12,21 @@
 
 void flow_end(struct worker *worker, uint32_t index, enum sl_counter why)
 {
-    nat_flow_ended(worker, &worker->flows->entry[index]);
+    struct sl_flow *flow = &worker->flows->entry[index];
+
+    if (flow->kind == SL_FLOW_BALANCE)
+        balance_flow_ended(worker, flow);
+    else
+        nat_flow_ended(worker, flow);
     flow_remove(worker->flows, index);
     worker_count(worker, why, 1);
+}
+
+static bool flow_fits(struct worker *worker, uint32_t index)
+{
+    struct sl_flow *flow = &worker->flows->entry[index];
+
+    return flow->kind == SL_FLOW_BALANCE ? balance_flow_fits(worker, index) : nat_flow_fits(worker, flow);
 }
 
 // Entries are swept from the last to the first, so that what is left is also where to go on.
@@ -28,7 +41,7 @@ static uint32_t sweep(struct worker *worker)
         __builtin_prefetch(&(flow - 8)->key1);
         if (flow->kind == SL_FLOW_FREE)
             continue;
-        if (!nat_flow_fits(worker, flow))
+        if (!flow_fits(worker, table->sweep_left))
             flow_end(worker, table->sweep_left, SL_COUNTER_flow_withdrawn);
         else if (table->sweep_rearm)
             flow_rearm(table, table->sweep_left, worker->now_ms);
@@ -44,6 +57,7 @@ uint32_t flow_tick(struct worker *worker)
 
     if (worker->flows == NULL || worker->tables == NULL)
         return 0;
+    balance_watch(worker);
     for (uint32_t index; (index = flow_expired(worker->flows, worker->now_ms, &budget)) != FLOW_NONE;)
         flow_end(worker, index, SL_COUNTER_flow_expired);
     return TICK_DUE - budget + sweep(worker);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "balance/balance.h"
 #include "nat/nat.h"
 #include "shm/board.h"
 #include "shm/check.h"
@@ -293,6 +294,7 @@ void tables_switch(struct worker *worker, const struct tables *next)
 
     worker->tables = next;
     nat_tables_taken(worker, old);
+    balance_tables_taken(worker, old);
     worker_count(worker, SL_COUNTER_generation_taken, 1);
     // The last use of the old tables is behind us: from these stores on they may be unmapped.
     sl_board_worker_live(worker->board, next->generation);

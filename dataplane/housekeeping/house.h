@@ -26,6 +26,7 @@ struct house {
     const char *run_dir;
     struct ports *ports;         // port/ports.h
     struct nat_share *nat_share; // nat/share.h
+    struct balance_share *balance_share; // balance/balance.h
     struct log_tail *log;        // process/log.h: what drivers have said, for when something fails
 };
 

@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include "housekeeping/generation.h"
 #include "housekeeping/twin.h"
+#include "balance/balance.h"
 #include "nat/share.h"
 #include "neighbor/neighbor.h"
 #include "port/ports.h"
 #include "process/journal.h"
 #include "process/log.h"
+#include "shm/board.h"
 
 // A disabled port has no device, hence no MAC for a twin, and nothing the host says there would leave.
 static bool twin_wanted(const struct tables *tables, uint16_t slot)
@@ -62,7 +64,9 @@ static int everything_prepare(struct house *house, struct tables *tables, int fr
     if (rc != 0)
         return rc;
     ports_describe(house->ports, tables);
-    rc = nat_share_bind(house->nat_share, tables, error);
+    rc = balance_share_bind(house->balance_share, tables, sl_board_now_ns(), error);
+    if (rc == 0)
+        rc = nat_share_bind(house->nat_share, tables, error);
     if (rc == 0)
         rc = twins_open(house, tables, fresh, error);
     if (rc != 0)

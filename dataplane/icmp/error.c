@@ -65,7 +65,8 @@ static void restore_word(void *at, const void *before, size_t len, struct sl_csu
 }
 
 // Transport header of a translated packet: ports, or the identifier, and the checksum over all that changed.
-// `diff` holds the addresses' share. TCP and UDP checksums cover them by the pseudo header, ICMP's does not.
+// `diff` holds the addresses' share. TCP and UDP checksums cover them by the pseudo header, and so does
+// ICMPv6's; ICMP's does not.
 static void restore_l4(const struct packet *packet, uint8_t *l4, size_t have, struct sl_csum_diff diff)
 {
     struct sl_icmp *icmp = (struct sl_icmp *)l4;
@@ -74,7 +75,7 @@ static void restore_l4(const struct packet *packet, uint8_t *l4, size_t have, st
     if (have < 8)
         return;
     if (packet->flags & PACKET_ICMP_QUERY) {
-        diff.sum = 0;
+        diff.sum = packet->flags & PACKET_V4 ? 0 : diff.sum;
         restore_word(&icmp->id, &sport, sizeof(sport), &diff);
     } else {
         restore_word(l4, &sport, sizeof(sport), &diff);
@@ -89,13 +90,22 @@ static void restore_l4(const struct packet *packet, uint8_t *l4, size_t have, st
         sl_csum_patch(checksum, diff);
 }
 
-// The sender must find its own packet in the quote, not what NAT has made of it (RFC 5508 section 4.2): the
-// key is still what came in. Only IPv4 is translated.
-static void restore_quote(const struct packet *packet, uint8_t *quote, size_t quote_len)
+// Addresses of a quoted IPv6 header as they came in. Its checksums, ICMPv6's too, cover them.
+static struct sl_csum_diff restore_v6(const struct packet *packet, struct sl_ipv6 *ip)
 {
-    struct sl_ipv4 *ip = (struct sl_ipv4 *)quote;
     struct sl_ip src = packet->key.src, dst = packet->key.dst;
-    size_t l4 = packet->l4_off - packet->l3_off;
+    struct sl_csum_diff diff = {0};
+
+    sl_csum_diff_128(&diff, ip->src, src.b);
+    sl_csum_diff_128(&diff, ip->dst, dst.b);
+    memcpy(ip->src, src.b, sizeof(ip->src));
+    memcpy(ip->dst, dst.b, sizeof(ip->dst));
+    return diff;
+}
+
+static struct sl_csum_diff restore_v4(const struct packet *packet, struct sl_ipv4 *ip)
+{
+    struct sl_ip src = packet->key.src, dst = packet->key.dst;
     struct sl_csum_diff diff = {0};
 
     sl_csum_diff_32(&diff, ip->src, src.w[3]);
@@ -103,6 +113,17 @@ static void restore_quote(const struct packet *packet, uint8_t *quote, size_t qu
     ip->src = src.w[3];
     ip->dst = dst.w[3];
     sl_csum_patch(&ip->checksum, diff);
+    return diff;
+}
+
+// The sender must find its own packet in the quote, not what translation has made of it (RFC 5508 section 4.2): the
+// key is still what came in.
+static void restore_quote(const struct packet *packet, uint8_t *quote, size_t quote_len)
+{
+    size_t l4 = packet->l4_off - packet->l3_off;
+    struct sl_csum_diff diff = packet->flags & PACKET_V4 ? restore_v4(packet, (struct sl_ipv4 *)quote)
+                                                         : restore_v6(packet, (struct sl_ipv6 *)quote);
+
     if (packet->flags & (PACKET_TCP | PACKET_UDP | PACKET_ICMP_QUERY) && l4 < quote_len)
         restore_l4(packet, quote + l4, quote_len - l4, diff);
 }
@@ -169,7 +190,7 @@ struct rte_mbuf *icmp_error_build(struct worker *worker, const struct packet *pa
         rte_pktmbuf_free(m);
         return NULL;
     }
-    if (packet->flags & PACKET_TRANSLATED && packet->flags & PACKET_V4)
+    if (packet->flags & PACKET_TRANSLATED)
         restore_quote(packet, quote, quote_len);
     sl_emit_l4_checksum(ip);
     return m;

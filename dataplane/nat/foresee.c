@@ -31,7 +31,7 @@ static void gather(const struct nat_binding *binding, const struct burst *burst,
     for (uint16_t i = 0; i < burst->count; i++) {
         const struct packet *packet = &burst->packet[i];
         if (packet->stage != PACKET_NAT || packet->flow != FLOW_NONE ||
-            !(packet->flags & (PACKET_TCP | PACKET_UDP | PACKET_ICMP_QUERY)))
+            !(packet->flags & PACKET_V4) || !(packet->flags & (PACKET_TCP | PACKET_UDP | PACKET_ICMP_QUERY)))
             continue;
         const struct sl_nat_source *rule = nat_source_find(binding, packet->key.src.w[3], UINT16_MAX);
         if (rule != NULL)

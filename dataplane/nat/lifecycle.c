@@ -247,7 +247,7 @@ int nat_adopt(struct nat *nat, const struct nat_binding *binding)
     nat->restored_blocks = &restored;
     for (uint32_t i = 0; i < flows->capacity && flows->adopted > 0; i++) {
         struct sl_flow *flow = &flows->entry[i];
-        if (flow->kind == SL_FLOW_FREE || flow_adopt(nat, binding, flow))
+        if (flow->kind == SL_FLOW_FREE || flow->kind == SL_FLOW_BALANCE || flow_adopt(nat, binding, flow))
             continue;
         if (flow->mapping != NAT_NONE)
             nat_mapping_put(nat, flow->mapping);

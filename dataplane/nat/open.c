@@ -53,25 +53,24 @@ static uint32_t refuse(struct opening *o, int64_t code)
 // ---- making the flow ----------------------------------------------------------------------------------------
 // Packets of this burst that belong to a flow which has just been evicted: those still to be translated look again,
 // those on their way to be routed must not leave their next hop with whatever flow takes the entry next.
-static void burst_forget(struct burst *burst, uint32_t index)
+void nat_flow_forget(struct burst *burst, uint32_t index)
 {
     for (uint16_t i = 0; i < burst->count; i++)
         if (burst->packet[i].flow >> 1 == index)
             burst->packet[i].flow = FLOW_NONE;
 }
 
-// Room for one more flow: where there is none, a transitory one that would soon have expired gives way.
-static bool room_make(struct opening *o)
+bool nat_room_make(struct worker *worker, struct burst *burst)
 {
-    struct flow_table *flows = o->worker->flows;
+    struct flow_table *flows = worker->flows;
 
     if (likely(flows->spare_count > 0))
         return true;
-    uint32_t victim = flow_evictable(flows, o->worker->now_ms);
+    uint32_t victim = flow_evictable(flows, worker->now_ms);
     if (victim == FLOW_NONE)
         return false;
-    burst_forget(o->burst, victim);
-    flow_end(o->worker, victim, SL_COUNTER_flow_evicted);
+    nat_flow_forget(burst, victim);
+    flow_end(worker, victim, SL_COUNTER_flow_evicted);
     return true;
 }
 
@@ -98,7 +97,7 @@ static enum sl_drop cannot_open(struct opening *o)
         return SL_DROP_flow_mid_stream;
     if ((o->packet->flags & PACKET_ICMP_QUERY) && !icmp_asks(o->packet))
         return SL_DROP_nat_icmp_unmatched;
-    return room_make(o) ? SL_DROP_none : SL_DROP_flow_table_full;
+    return nat_room_make(o->worker, o->burst) ? SL_DROP_none : SL_DROP_flow_table_full;
 }
 
 static uint32_t create(struct opening *o, struct flow_new *new)
@@ -378,11 +377,12 @@ static uint32_t error_unmatched(struct opening *o)
     return pass(o);
 }
 
-uint32_t nat_open(struct worker *worker, struct burst *burst, struct packet *packet,
-                  const struct sl_flow_key *key, uint32_t hash, bool turned)
+static struct opening opening_of(struct worker *worker, struct burst *burst, struct packet *packet,
+                                 const struct sl_flow_key *key, uint32_t hash, bool turned)
 {
     const struct nat_binding *binding = worker->tables->nat_binding;
-    struct opening o = {
+
+    return (struct opening){
         .worker = worker,
         .burst = burst,
         .packet = packet,
@@ -393,6 +393,13 @@ uint32_t nat_open(struct worker *worker, struct burst *burst, struct packet *pac
         .to = nat_address_find(binding, key->dst.w[3]),
         .turned = turned,
     };
+}
+
+uint32_t nat_open(struct worker *worker, struct burst *burst, struct packet *packet,
+                  const struct sl_flow_key *key, uint32_t hash, bool turned)
+{
+    const struct nat_binding *binding = worker->tables->nat_binding;
+    struct opening o = opening_of(worker, burst, packet, key, hash, turned);
 
     if (packet->flags & PACKET_ICMP_ERROR)
         return error_unmatched(&o);
@@ -404,4 +411,30 @@ uint32_t nat_open(struct worker *worker, struct burst *burst, struct packet *pac
     if (!turned && (rule || (o.from && (o.from->roles & NAT_STATIC_INSIDE))))
         return hairpin(&o, rule);
     return inbound(&o, forward);
+}
+
+bool nat_hides(const struct worker *worker, sl_be32 addr)
+{
+    const struct nat_binding *binding = worker->tables->nat_binding;
+
+    if (worker->tables->nat == NULL)
+        return false;
+    const struct nat_address *address = nat_address_find(binding, addr);
+    return (address && address->roles & NAT_STATIC_INSIDE) || nat_source_find(binding, addr, UINT16_MAX);
+}
+
+uint32_t nat_open_hidden(struct worker *worker, struct burst *burst, struct packet *packet,
+                         const struct sl_flow_key *key, uint32_t hash)
+{
+    struct opening o = opening_of(worker, burst, packet, key, hash, false);
+
+    return hairpin(&o, nat_source_find(o.binding, key->src.w[3], UINT16_MAX));
+}
+
+bool nat_is_outside(const struct worker *worker, sl_be32 addr)
+{
+    const struct nat_address *address =
+        worker->tables->nat ? nat_address_find(worker->tables->nat_binding, addr) : NULL;
+
+    return address != NULL && address->roles & (NAT_POOL | NAT_STATIC_OUTSIDE);
 }

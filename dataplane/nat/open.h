@@ -12,4 +12,17 @@
 uint32_t nat_open(struct worker *worker, struct burst *burst, struct packet *packet,
                   const struct sl_flow_key *key, uint32_t hash, bool turned);
 
+// ---- for balancing ------------------------------------------------------------------------------------------
+// Does NAT give this inside address (network byte order) another source on its way to an outside address of ours?
+bool nat_hides(const struct worker *worker, sl_be32 addr);
+// Opens the flow that does it; its packets are to be turned around (RFC 4787 REQ-9). As nat_open.
+uint32_t nat_open_hidden(struct worker *worker, struct burst *burst, struct packet *packet,
+                         const struct sl_flow_key *key, uint32_t hash);
+// Is it an address that NAT gives to those inside?
+bool nat_is_outside(const struct worker *worker, sl_be32 addr);
+// Packets of the burst that were found to belong to this flow do no more.
+void nat_flow_forget(struct burst *burst, uint32_t index);
+// Room for one more flow: where there is none, a transitory one that would soon have expired gives way.
+bool nat_room_make(struct worker *worker, struct burst *burst);
+
 #endif

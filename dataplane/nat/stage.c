@@ -2,6 +2,10 @@
 // The NAT stage: packets of known flows are translated in place and go on with the flow's cached next hop; packets
 // of none are judged (open.c) and, where they open a flow, translated by it. The key of a packet stays as it
 // arrived: an ICMP error about the packet is made from it. On the worker's thread.
+#include "balance/flow.h"
+#include "balance/open.h"
+#include "balance/rewrite.h"
+#include "flow/end.h"
 #include "flow/flow.h"
 #include "nat/binding.h"
 #include "nat/foresee.h"
@@ -13,6 +17,7 @@
 
 static void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
                       bool turned);
+static void translate_new(struct worker *worker, struct burst *burst, struct packet *packet);
 
 // The packet's addresses, ports and quote as they stand in it now.
 static struct sl_flow_key key_now(const struct packet *packet, const struct sl_flow *flow, uint32_t direction)
@@ -20,6 +25,22 @@ static struct sl_flow_key key_now(const struct packet *packet, const struct sl_f
     const struct sl_flow_key *to = direction ? &flow->key0 : &flow->key1;
 
     return (struct sl_flow_key){.src = to->dst, .dst = to->src, .sport = to->dport, .dport = to->sport};
+}
+
+// Not a known flow's: a service's to choose a member for, NAT's to judge, or merely to be routed.
+static uint32_t open_flow(struct worker *worker, struct burst *burst, struct packet *packet,
+                          const struct sl_flow_key *key, uint32_t hash, bool turned)
+{
+    const struct tables *tables = worker->tables;
+    uint32_t ref = FLOW_NONE;
+
+    if (tables->balance_binding != NULL && balance_open(worker, burst, packet, key, hash, turned, &ref))
+        return ref;
+    bool translates = packet->flags & PACKET_V4 && tables->nat != NULL;
+    if (likely(translates && (turned || tables->port[packet->port_in].flags & SL_PORT_NAT)))
+        return nat_open(worker, burst, packet, key, hash, turned);
+    packet_to(burst, packet, PACKET_ROUTE);
+    return FLOW_NONE;
 }
 
 // Translated and still to an outside address of ours: once more, as if it had come from outside, here or on the
@@ -40,7 +61,7 @@ static __rte_noinline void turn_around(struct worker *worker, struct burst *burs
     uint32_t hash = flow_hash(worker->flows, key, packet->key_proto);
     uint32_t ref = flow_find(worker->flows, key, packet->key_proto, hash);
     if (ref == FLOW_NONE)
-        ref = nat_open(worker, burst, packet, key, hash, true);
+        ref = open_flow(worker, burst, packet, key, hash, true);
     if (ref != FLOW_NONE)
         translate(worker, burst, packet, ref, true);
 }
@@ -96,23 +117,10 @@ static __rte_noinline void translate_error(struct worker *worker, struct packet 
     worker_count(worker, SL_COUNTER_nat_icmp_error, 1);
 }
 
-static inline void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
-                             bool turned)
+// Where a translated packet goes next.
+static inline void send_on(struct worker *worker, struct burst *burst, struct packet *packet,
+                           const struct sl_flow *flow, uint32_t direction, bool turned)
 {
-    struct sl_flow *flow = &worker->flows->entry[ref >> 1];
-    uint32_t direction = ref & 1;
-
-    packet->flow = ref;
-    packet->flags |= PACKET_TRANSLATED;
-    if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
-        translate_error(worker, packet, flow, direction);
-        packet->flow = FLOW_NONE; // its way may be another than the flow's
-    } else {
-        track(worker, packet, flow, ref);
-        flow->seen_ms = worker->now_ms;
-        account(flow, direction, packet->l3_len);
-        nat_rewrite(packet, direction ? &flow->key0 : &flow->key1);
-    }
     if (unlikely((flow->flags & SL_FLOW_HAIRPIN) && direction == (flow->flags & SL_FLOW_INBOUND ? 1u : 0u) &&
                  !turned)) {
         struct sl_flow_key key = key_now(packet, flow, direction);
@@ -124,13 +132,70 @@ static inline void translate(struct worker *worker, struct burst *burst, struct 
     }
 }
 
+static void translate_balanced(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
+                               bool turned)
+{
+    struct sl_flow *flow = &worker->flows->entry[ref >> 1];
+    uint32_t direction = ref & 1;
+
+    switch (balance_admit(worker, burst, packet, flow, direction)) {
+    case BALANCE_GONE:
+        return;
+    case BALANCE_REOPEN:
+        nat_flow_forget(burst, ref >> 1);
+        flow_end(worker, ref >> 1, SL_COUNTER_flow_withdrawn);
+        translate_new(worker, burst, packet);
+        return;
+    case BALANCE_PASS:
+        break;
+    }
+    const struct sl_flow_key *to = direction ? &flow->key0 : &flow->key1;
+    packet->flow = ref;
+    packet->flags |= PACKET_TRANSLATED;
+    if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
+        balance_rewrite_error(packet, to, direction);
+        worker_count(worker, SL_COUNTER_nat_icmp_error, 1);
+        packet->flow = FLOW_NONE; // its way may be another than the flow's
+    } else {
+        track(worker, packet, flow, ref);
+        flow->seen_ms = worker->now_ms;
+        account(flow, direction, packet->l3_len);
+        balance_rewrite(packet, to);
+    }
+    send_on(worker, burst, packet, flow, direction, turned);
+}
+
+static inline void translate(struct worker *worker, struct burst *burst, struct packet *packet, uint32_t ref,
+                             bool turned)
+{
+    struct sl_flow *flow = &worker->flows->entry[ref >> 1];
+    uint32_t direction = ref & 1;
+
+    if (flow->kind == SL_FLOW_BALANCE) {
+        translate_balanced(worker, burst, packet, ref, turned);
+        return;
+    }
+    packet->flow = ref;
+    packet->flags |= PACKET_TRANSLATED;
+    if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
+        translate_error(worker, packet, flow, direction);
+        packet->flow = FLOW_NONE; // its way may be another than the flow's
+    } else {
+        track(worker, packet, flow, ref);
+        flow->seen_ms = worker->now_ms;
+        account(flow, direction, packet->l3_len);
+        nat_rewrite(packet, direction ? &flow->key0 : &flow->key1);
+    }
+    send_on(worker, burst, packet, flow, direction, turned);
+}
+
 // Not known when the burst was looked up; an earlier packet of the burst may have opened it since.
 static __rte_noinline void translate_new(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     uint32_t ref = flow_find(worker->flows, &packet->key, packet->key_proto, packet->hash);
 
     if (ref == FLOW_NONE)
-        ref = nat_open(worker, burst, packet, &packet->key, packet->hash, false);
+        ref = open_flow(worker, burst, packet, &packet->key, packet->hash, false);
     if (ref != FLOW_NONE)
         translate(worker, burst, packet, ref, false);
 }
@@ -148,7 +213,7 @@ static void route_epoch_take(struct worker *worker)
 void nat_stage(struct worker *worker, struct burst *burst)
 {
     route_epoch_take(worker);
-    if (unlikely(worker->flows->missed > 1))
+    if (unlikely(worker->flows->missed > 1) && worker->tables->nat != NULL)
         nat_foresee(worker, burst);
     for (uint16_t i = 0; i < burst->count; i++) {
         struct packet *packet = &burst->packet[i];

@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include "balance/balance.h"
 #include "flow/flow.h"
 #include "housekeeping/generation.h"
 #include "nat/nat.h"
@@ -145,6 +146,7 @@ static void tables_closing(void *share, struct tables *tables)
 {
     if (tables->nat_binding)
         nat_share_unbind(share, tables);
+    balance_share_unbind(tables);
 }
 
 static int nats_make(struct dataplane *dp, struct sl_error *error)
@@ -157,6 +159,20 @@ static int nats_make(struct dataplane *dp, struct sl_error *error)
         struct worker *worker = dp->house.worker[i];
         worker->nat = nat_new(dp->house.nat_share, worker->flows, i, worker->count, &dp->hash_seed, error);
         if (!worker->nat)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int balances_make(struct dataplane *dp, struct sl_error *error)
+{
+    dp->house.balance_share = balance_share_new(dp->options.run_dir, dp->placement.workers);
+    if (!dp->house.balance_share)
+        return no_memory(error, "balancing");
+    for (uint32_t i = 0; i < dp->placement.workers; i++) {
+        struct worker *worker = dp->house.worker[i];
+        worker->balance = balance_new(dp->house.balance_share, worker->flows, i, error);
+        if (!worker->balance)
             return -ENOMEM;
     }
     return 0;
@@ -207,6 +223,8 @@ int state_make(struct dataplane *dp, const struct tables *tables, struct sl_erro
         rc = flows_open(dp, tables->settings, error);
     if (rc == 0)
         rc = nats_make(dp, error);
+    if (rc == 0)
+        rc = balances_make(dp, error);
     return rc;
 }
 
@@ -217,6 +235,7 @@ static void worker_free(struct dataplane *dp, uint32_t index)
         return;
     if (worker->nat)
         nat_free(worker->nat);
+    balance_free(worker->balance);
     if (worker->flows)
         flow_table_close(worker->flows);
     if (worker->fragments)
@@ -233,4 +252,5 @@ void state_free(struct dataplane *dp)
         neighbor_table_close(dp->house.neighbors);
     if (dp->house.nat_share)
         nat_share_free(dp->house.nat_share);
+    balance_share_free(dp->house.balance_share);
 }

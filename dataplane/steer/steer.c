@@ -6,6 +6,7 @@
 // REQ-14) and then steers the whole. On the worker's thread.
 #include "steer/steer.h"
 
+#include "balance/binding.h"
 #include "nat/binding.h"
 #include "nat/share.h"
 #include "route/fragment.h"
@@ -14,6 +15,8 @@
 // Only what is unicast between two hosts has a session; the rest is for the route stage to judge.
 static bool may_be_translated(const struct packet *packet)
 {
+    if (packet->flags & PACKET_V6)
+        return !(packet->flags & PACKET_FROM_HOST) && packet->key.dst.b[0] != 0xff;
     return !(packet->flags & PACKET_FROM_HOST) && (packet->key.dst.b[12] & 0xf0) != 0xe0 &&
            packet->key.dst.w[3] != UINT32_MAX;
 }
@@ -44,8 +47,13 @@ static uint32_t owner_of(const struct worker *worker, const struct nat_address *
 
 uint32_t steer_owner_outside(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto)
 {
+    const struct balance_binding *balance = worker->tables->balance_binding;
+    struct sl_ip src = key->src;
+
     if (worker->count == 1)
         return worker->index;
+    if (balance != NULL && balance_service_of(balance, key, proto) != SL_BALANCE_NONE)
+        return balance_owner(&src, worker->count);
     const struct nat_address *to = nat_address_find(worker->tables->nat_binding, key->dst.w[3]);
 
     return to ? owner_of(worker, to, key, proto) : worker->index;
@@ -58,37 +66,72 @@ static bool is_inside(const struct nat_binding *binding, sl_be32 addr)
     return (address && address->roles & NAT_STATIC_INSIDE) || nat_source_find(binding, addr, UINT16_MAX);
 }
 
-// An ICMP error's key is that of the flow's packets that travel its way, so it is steered as they are.
-static uint32_t owner_of_packet(const struct worker *worker, const struct packet *packet)
+uint32_t steer_owner_nat(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto)
 {
     const struct nat_binding *binding = worker->tables->nat_binding;
-    const struct nat_address *to = nat_address_find(binding, packet->key.dst.w[3]);
-    sl_be32 src = packet->key.src.w[3];
+    struct sl_ip from = key->src;
+    sl_be32 src = from.w[3];
 
+    if (binding->table == NULL || !sl_ip_is_v4(&from))
+        return worker->index;
+    const struct nat_address *to = nat_address_find(binding, key->dst.w[3]);
     if (to == NULL || is_inside(binding, src))
         return nat_owner(src, worker->count);
-    return owner_of(worker, to, &packet->key, packet->key_proto);
+    return owner_of(worker, to, key, proto);
+}
+
+// A client's flows are with one worker, from whichever side their packets come.
+static const struct sl_ip *client_of(const struct balance_binding *balance, const struct packet *packet,
+                                     struct sl_ip *client, bool past_member)
+{
+    struct sl_ip src = packet->key.src;
+
+    *client = src;
+    if (balance_service_of(balance, &packet->key, packet->key_proto) != SL_BALANCE_NONE)
+        return client;
+    *client = packet->key.dst;
+    if (!past_member && balance_filter_has(balance, &src) &&
+        balance_endpoint_find(balance, &src, packet->key.sport))
+        return client;
+    return NULL;
+}
+
+// An ICMP error's key is that of the flow's packets that travel its way, so it is steered as they are.
+static uint32_t owner_of_packet(const struct worker *worker, const struct burst *burst,
+                                const struct packet *packet)
+{
+    const struct balance_binding *balance = worker->tables->balance_binding;
+    struct sl_ip ip;
+    const struct sl_ip *client =
+        balance ? client_of(balance, packet, &ip, burst->hops & STEER_PAST_MEMBER) : NULL;
+
+    return client ? balance_owner(client, worker->count)
+                  : steer_owner_nat(worker, &packet->key, packet->key_proto);
 }
 
 // Fragments of datagrams that are merely routed stay as they are.
-static bool concerns_nat(const struct worker *worker, const struct packet *packet)
+static bool concerns_us(const struct worker *worker, const struct packet *packet)
 {
     const struct nat_binding *binding = worker->tables->nat_binding;
 
+    if (worker->tables->balance_binding && balance_concerns(worker->tables->balance_binding, &packet->key))
+        return true;
+    if (binding->table == NULL)
+        return false;
     return nat_address_find(binding, packet->key.dst.w[3]) ||
            nat_address_find(binding, packet->key.src.w[3]) ||
            nat_source_find(binding, packet->key.src.w[3], UINT16_MAX);
 }
 
-void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner)
+static void hand_to(struct worker *worker, struct packet *packet, uint32_t owner, uint8_t hops)
 {
-    if (burst->hops >= STEER_HOPS) {
+    if ((hops & ~STEER_PAST_MEMBER) > STEER_HOPS) {
         packet_drop(worker, packet, SL_DROP_steer_loop);
         return;
     }
     *handover_of(packet->m) = (struct handover){
         .kind = HANDOVER_STEER,
-        .hops = (uint8_t)(burst->hops + 1),
+        .hops = hops,
         .port_in = packet->port_in,
     };
     if (rte_ring_enqueue(worker->steer_out[owner], packet->m) != 0) {
@@ -98,6 +141,16 @@ void steer_to(struct worker *worker, const struct burst *burst, struct packet *p
     worker_count(worker, SL_COUNTER_steer_out, 1);
     packet->m = NULL;
     packet->stage = PACKET_GONE;
+}
+
+void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner)
+{
+    hand_to(worker, packet, owner, (uint8_t)(burst->hops + 1));
+}
+
+void steer_past_member(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner)
+{
+    hand_to(worker, packet, owner, burst->hops | STEER_PAST_MEMBER); // does not happen twice, so it is not counted
 }
 
 // One worker for all fragments of a datagram (RFC 791: source, destination, protocol and identification name it).
@@ -124,14 +177,18 @@ static inline void steer_one(struct worker *worker, struct burst *burst, struct 
 {
     bool fragment = packet->flags & PACKET_FRAGMENT;
 
-    if (unlikely(!may_be_translated(packet) || (fragment && !concerns_nat(worker, packet)))) {
+    if (unlikely(!may_be_translated(packet) || (fragment && !concerns_us(worker, packet)))) {
+        packet_to(burst, packet, PACKET_ROUTE);
+        return;
+    }
+    if (unlikely(fragment && packet->flags & PACKET_V6)) {
         packet_to(burst, packet, PACKET_ROUTE);
         return;
     }
     if (unlikely(fragment) && !fragment_gather(worker, burst, packet))
         return;
     if (worker->count > 1) {
-        uint32_t owner = owner_of_packet(worker, packet);
+        uint32_t owner = owner_of_packet(worker, burst, packet);
         if (owner != worker->index) {
             steer_to(worker, burst, packet, owner);
             return;
@@ -151,7 +208,7 @@ void steer_stage(struct worker *worker, struct burst *burst)
 {
     const struct nat_binding *binding = worker->tables->nat_binding;
 
-    if (binding == NULL || binding->table == NULL) {
+    if (binding == NULL || (binding->table == NULL && worker->tables->balance_binding == NULL)) {
         pass_all(burst);
         return;
     }

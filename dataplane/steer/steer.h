@@ -6,12 +6,21 @@
 
 #include "worker/worker.h"
 
+// Set in a packet's hops: it comes from a member, but is none of its answers to clients; steered as NAT's it is.
+#define STEER_PAST_MEMBER 0x80
+
 #define STEER_HOPS                                                                                           \
     3 // to the worker that puts fragments together, to the owner, and after hairpinning once more
 
 // The worker whose flow a packet to one of our outside addresses belongs to, by 1:1, forward or port block; this
 // worker where nobody owns it.
 uint32_t steer_owner_outside(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto);
+
+// The worker that NAT has a packet's flow with, from either side; this worker where NAT has nothing to do with it.
+uint32_t steer_owner_nat(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto);
+
+// To the worker that NAT has it with, once and for all: the owner of the client's balanced flows knows nothing of it.
+void steer_past_member(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner);
 
 // Puts the packet into another worker's ring; dropped where that is full or the packet has been round too often.
 void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner);

@@ -4,8 +4,11 @@
 // else to routing. Called by pipeline_run for each burst, on the worker's thread; parse_packet also by who
 // makes packets.
 #include "worker/parse.h"
+#include "balance/binding.h"
 #include "flow/flow.h"
 #include "nat/nat.h"
+
+#include <netinet/in.h>
 
 #include "table/lpm_bulk.h"
 #include "wire/headers.h"
@@ -147,6 +150,8 @@ static __rte_always_inline enum sl_wire_verdict parse_l4(struct packet *packet, 
         return parse_udp(packet, l4, have, len);
     if (packet->proto == (packet->flags & PACKET_V6 ? SL_PROTO_ICMPV6 : SL_PROTO_ICMP))
         return parse_icmp(packet, l4, have, len);
+    if (packet->proto == IPPROTO_SCTP && have >= 4) // of which no more need be known
+        key_set_ports(packet, l4);
     return SL_WIRE_OK;
 }
 
@@ -372,8 +377,18 @@ static inline void parsed_to(struct worker *worker, struct burst *burst, struct 
     packet_to(burst, packet, next);
 }
 
+// Where there are services, what may be theirs is looked up on every port.
+static inline enum packet_stage next_stage(const struct balance_binding *balance, const struct packet *packet,
+                                           enum packet_stage next)
+{
+    if (likely(balance == NULL || next == PACKET_STEER))
+        return next;
+    return balance_concerns(balance, &packet->key) ? PACKET_STEER : next;
+}
+
 static __rte_always_inline void parse_frame(struct worker *worker, struct burst *burst, struct packet *packet,
-                                            uint64_t port_mac, enum packet_stage next_v4)
+                                            uint64_t port_mac, enum packet_stage next_v4,
+                                            const struct balance_binding *balance)
 {
     const struct sl_eth *eth = rte_pktmbuf_mtod(packet->m, const struct sl_eth *);
     uint64_t dst;
@@ -400,7 +415,7 @@ static __rte_always_inline void parse_frame(struct worker *worker, struct burst 
     if (unlikely(drop != SL_DROP_none))
         packet_drop(worker, packet, drop);
     else if (v4 || likely(parse_discovery(worker, packet)))
-        parsed_to(worker, burst, packet, v4 ? next_v4 : PACKET_ROUTE);
+        parsed_to(worker, burst, packet, next_stage(balance, packet, v4 ? next_v4 : PACKET_ROUTE));
 }
 
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
@@ -425,12 +440,13 @@ void parse_stage(struct worker *worker, struct burst *burst)
     uint64_t port_mac = mac_word(tables->port_mac[burst->port_in]);
     bool nat = (tables->port[burst->port_in].flags & SL_PORT_NAT) && worker->flows != NULL;
     enum packet_stage next_v4 = nat ? PACKET_STEER : PACKET_ROUTE;
+    const struct balance_binding *balance = worker->flows ? tables->balance_binding : NULL;
 
     for (struct packet *packet = burst->packet, *end = burst_end(burst); packet < end; packet++) {
         if (packet->stage != PACKET_PARSE)
             continue;
         if (likely(!(packet->flags & (PACKET_FROM_HOST | PACKET_UNRESOLVED))))
-            parse_frame(worker, burst, packet, port_mac, next_v4);
+            parse_frame(worker, burst, packet, port_mac, next_v4, balance);
         else
             parse_own(worker, burst, packet);
     }

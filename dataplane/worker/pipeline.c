@@ -92,11 +92,12 @@ static void line_run(struct worker *worker, struct burst *burst, enum packet_sta
                      struct rte_mbuf **frames, uint16_t count)
 {
     while (count > 0) {
-        burst->count = RTE_MIN(count, BURST_MAX);
+        uint16_t taken = RTE_MIN(count, BURST_MAX); // a stage may add to the burst what it makes itself
+        burst->count = taken;
         burst_fill(burst, first, flags, frames);
         burst_run(worker, burst);
-        frames += burst->count;
-        count -= burst->count;
+        frames += taken;
+        count -= taken;
     }
 }
 

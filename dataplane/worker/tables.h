@@ -7,7 +7,8 @@
 #include "shm/layout.h"
 #include "table/lpm.h"
 
-struct nat_binding; // nat/binding.h
+struct balance_binding; // balance/binding.h
+struct nat_binding;     // nat/binding.h
 
 struct tables {
     uint64_t generation;
@@ -26,6 +27,7 @@ struct tables {
     const struct nat_binding *nat_binding; // made by nat_share_bind(), nat/share.h
     const struct sl_prefilter_table *prefilter; // NULL: none configured
     const struct sl_balance_table *balance;     // NULL: none configured
+    const struct balance_binding *balance_binding; // made by balance_share_bind(); NULL: no services
 
     uint64_t xdp_ports; // bit per port slot: its prefilter runs in XDP, skip the worker's stage
     uint8_t port_mac[SL_MAX_PORTS][6]; // the device's MAC, as it is in use

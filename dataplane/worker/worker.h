@@ -17,6 +17,7 @@
 
 struct flow_table;     // flow/flow.h
 struct nat;            // nat/nat.h
+struct balance;        // balance/state.h
 struct neighbor_table; // neighbor/neighbor.h
 struct fragment_table; // icmp, route/fragment.h
 struct port_map;       // port/map.h
@@ -60,6 +61,7 @@ struct worker {
     struct sl_counter_block *counters;
     struct flow_table *flows;
     struct nat *nat;
+    struct balance *balance;
     const struct neighbor_table *neighbors;
     uint32_t index;
     uint32_t count;    // of workers

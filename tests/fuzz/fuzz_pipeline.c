@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole pipeline under hostile traffic: bursts of good, spoiled, cut and chained packets through two workers with
-// NAT, while generations change, routes change their epoch, and time jumps. After every burst: no buffer is lost,
+// NAT and services, while generations and members change, routes change their epoch, and time jumps. After every burst: no buffer is lost,
 // every flow is found by both its keys, every packet that left has right checksums (unless it came spoiled), and what
 // did not leave was dropped for a reason with a name. A cmocka program, because it drives the harness.
 //
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "harness_nat.h"
+#include "harness_balance.h"
 #include "route/fragment.h"
 #include "wire/l4.h"
 
@@ -16,6 +16,8 @@
 #define BURSTS       400 // of a round
 #define BURST_FRAMES 32
 
+static struct harness_balance *balanced; // this round's
+static uint64_t balanced_flows;          // of all rounds
 static uint64_t state_word = 1;
 static unsigned seconds = 5;
 static uint64_t first_seed = 20261123;
@@ -31,16 +33,19 @@ static uint32_t draw(uint32_t below)
 static const char *any_v4(void)
 {
     static const char *const address[] = {
-        "10.0.0.11",       "10.0.0.12",      "10.0.0.99", "10.0.0.1",    "198.51.100.21",  "198.51.100.22",
-        "198.51.100.1",    "198.51.100.100", "192.0.2.7", "203.0.113.9", "198.51.100.101", "198.51.100.103",
-        "255.255.255.255", "224.0.0.5",      "127.0.0.1", "0.0.0.0"};
-    return address[draw(draw(8) ? 12 : RTE_DIM(address))];
+        BALANCE_VIP,      "198.51.100.106", "10.1.0.1",        "10.1.0.2",  BALANCE_VIP,
+        "10.0.0.11",      "10.0.0.12",      "10.0.0.99",       "10.0.0.1",  "198.51.100.21",
+        "198.51.100.22",  "198.51.100.1",   "198.51.100.100",  "192.0.2.7", "203.0.113.9",
+        "198.51.100.101", "198.51.100.103", "255.255.255.255", "224.0.0.5", "127.0.0.1",
+        "0.0.0.0"};
+    return address[draw(draw(8) ? 17 : RTE_DIM(address))];
 }
 
 static const char *any_v6(void)
 {
-    static const char *const address[] = {"fd00::11", "fd00::1",  "2001:db8:100::21", "2001:db8:100::1",
-                                          "ff02::1",  "fe80::11", "2001:db8:9::9",    "::"};
+    static const char *const address[] = {BALANCE_VIP_V6, "fd01::1",  BALANCE_VIP_V6,     "fd01::2",
+                                          "fd00::11",     "fd00::1",  "2001:db8:100::21", "2001:db8:100::1",
+                                          "ff02::1",      "fe80::11", "2001:db8:9::9",    "::"};
     return address[draw(RTE_DIM(address))];
 }
 
@@ -51,6 +56,21 @@ static uint16_t any_port(void)
 }
 
 // ---- packets --------------------------------------------------------------------------------------------------
+static struct rte_mbuf *icmp_error_v6(uint16_t in)
+{
+    struct rte_mbuf *about = harness_udp(in, any_v6(), any_v6(), any_port(), any_port(), 20);
+    const struct sl_ipv6 *quote = harness_ipv6_of(about);
+    uint16_t len = (uint16_t)(48 + draw(20));
+    struct sl_emit_ip ip = {.src = harness_ip_of(any_v6()), .proto = IPPROTO_ICMPV6, .payload_len = 8 + len};
+
+    memcpy(ip.dst.b, quote->src, 16);
+    struct rte_mbuf *m = harness_ip(in, &ip);
+    memcpy(sl_emit_icmp(harness_l4_of(m), (uint8_t)(1 + draw(4)), 0, 0), quote, len);
+    sl_emit_l4_checksum(harness_ipv6_of(m));
+    rte_pktmbuf_free(about);
+    return m;
+}
+
 static struct rte_mbuf *icmp_error(uint16_t in)
 {
     struct rte_mbuf *about = draw(2) ? harness_udp(in, any_v4(), any_v4(), any_port(), any_port(), 20)
@@ -72,7 +92,12 @@ static struct rte_mbuf *icmp_error(uint16_t in)
 
 static struct rte_mbuf *any_packet(uint16_t in)
 {
-    switch (draw(10)) {
+    switch (draw(12)) {
+    case 10:
+        return icmp_error_v6(in);
+    case 11:
+        return harness_tcp(in, any_v6(), any_v6(), any_port(), any_port(), (uint8_t)draw(64),
+                           (uint16_t)draw(40));
     case 0:
         return harness_echo(in, any_v4(), any_v4(), any_port(), 1);
     case 1:
@@ -202,6 +227,72 @@ static uint32_t look(struct harness_nat *n, bool checked)
     return seen;
 }
 
+// ---- services -------------------------------------------------------------------------------------------------
+static uint32_t pool_with(const char *const *member, uint32_t count, uint16_t port)
+{
+    uint32_t pool = harness_balance_pool(balanced, (enum sl_balance_method)draw(SL_BALANCE_METHODS));
+
+    balanced->pool[pool].on_down = (uint8_t)draw(SL_BALANCE_ON_DOWNS);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = harness_balance_member(balanced, pool, member[i], port, (uint16_t)draw(3));
+        balanced->member[at].flow_limit = draw(3) ? 0 : draw(20);
+        balanced->member[at].word =
+            SL_BALANCE_WORD(draw(3) ? 0 : draw(SL_BALANCE_STATES), balanced->member[at].weight);
+    }
+    return pool;
+}
+
+static uint32_t service_of(uint32_t pool)
+{
+    uint32_t service = harness_balance_service(balanced, pool);
+    struct sl_balance_service *s = &balanced->service[service];
+
+    s->flags = draw(4);
+    s->flow_rate = draw(3) ? 0 : draw(100);
+    s->source_rate = draw(3) ? 0 : draw(100);
+    s->affinity_s = draw(3) ? 0 : draw(10);
+    s->timeout_new_s = draw(3) ? 0 : 1 + draw(10);
+    return service;
+}
+
+static void services_change(void)
+{
+    static const char *const v4[] = {"10.1.0.1", "10.1.0.2", "10.0.0.12"}, *const v6[] = {"fd01::1",
+                                                                                          "fd01::2"};
+
+    balanced->input.service_count = balanced->input.pool_count = 0;
+    balanced->input.member_count = balanced->input.listen_count = 0;
+    uint32_t service = service_of(pool_with(v4, 1 + draw(3), 8080));
+    harness_balance_listen(balanced, service, BALANCE_VIP, IPPROTO_TCP, 80, 80);
+    harness_balance_listen(balanced, service, BALANCE_VIP, IPPROTO_UDP, 53, 4000);
+    service = service_of(pool_with(v4, 1 + draw(2), 0));
+    harness_balance_listen(balanced, service, draw(2) ? "198.51.100.106" : "198.51.100.100", 0, 0, 65535);
+    service = service_of(pool_with(v6, 1 + draw(2), draw(2) ? 0 : 80));
+    harness_balance_listen(balanced, service, BALANCE_VIP_V6, (uint8_t)(draw(2) ? IPPROTO_TCP : 0), 0, 65535);
+}
+
+static void member_changes(void)
+{
+    uint32_t pool = draw(balanced->input.pool_count);
+
+    harness_balance_set(balanced, pool, draw(balanced->pool[pool].count),
+                        (enum sl_balance_state)draw(SL_BALANCE_STATES), (uint16_t)draw(3));
+}
+
+// What is counted as open is what is.
+static void flows_are_counted(const struct harness_nat *n)
+{
+    uint64_t counted = 0, open = 0;
+
+    for (uint32_t i = 0; i < balanced->input.service_count; i++)
+        counted += harness_balance_service_sum(balanced, i).flows_now;
+    for (uint32_t w = 0; w < WORKERS; w++)
+        for (uint32_t i = 0; i < n->flows[w].capacity; i++)
+            open +=
+                n->flows[w].entry[i].kind == SL_FLOW_BALANCE && !(n->flows[w].entry[i].flags & BALANCE_CUT);
+    assert_int_equal(counted, open);
+}
+
 // ---- a round --------------------------------------------------------------------------------------------------
 static void generation_change(struct harness_nat *n)
 {
@@ -213,7 +304,8 @@ static void generation_change(struct harness_nat *n)
     if (draw(2))
         harness_nat_forward(n, draw(2) ? IPPROTO_UDP : IPPROTO_TCP,
                             draw(2) ? "198.51.100.100" : "198.51.100.1", 8080, 8080, "10.0.0.12", 80);
-    harness_nat_ready(n);
+    services_change();
+    harness_balance_ready(balanced);
 }
 
 static void time_passes(struct harness_nat *n)
@@ -258,6 +350,8 @@ static void burst_run(struct harness_nat *n, bool spoiled)
         generation_change(n);
     if (draw(8) == 0)
         n->h->route_table.epoch++;
+    if (draw(8) == 0)
+        member_changes();
     for (uint32_t w = 0; w < WORKERS; w++)
         worker_flush(n->h->worker[w]);
     harness_settle(n->h);
@@ -268,7 +362,9 @@ static uint64_t round_run(uint64_t seed)
 {
     state_word = seed;
     bool spoiled = draw(2);
-    struct harness_nat *n = harness_nat_new_workers(WORKERS, (uint32_t[]){4, 16, 64, 1024}[draw(4)]);
+    balanced = harness_balance_new(WORKERS, (uint32_t[]){4, 16, 64, 1024}[draw(4)]);
+    balanced->lazy = true;
+    struct harness_nat *n = balanced->n;
     uint64_t drops = 0;
 
     generation_change(n);
@@ -281,9 +377,12 @@ static uint64_t round_run(uint64_t seed)
         time_passes(n);
         look(n, !spoiled);
         flows_are_found(n);
+        flows_are_counted(n);
     }
     uint64_t created = harness_counted(n->h, SL_COUNTER_flow_created);
-    harness_nat_free(n);
+    for (uint32_t i = 0; i < balanced->input.service_count; i++)
+        balanced_flows += harness_balance_service_sum(balanced, i).flows_new;
+    harness_balance_free(balanced);
     return created;
 }
 
@@ -301,6 +400,7 @@ static void the_pipeline_stands_hostile_traffic(void **state)
         rounds++;
     } while (time(NULL) < end);
     assert_true(created > 100 * rounds); // or it was not NAT that stood it
+    assert_true(balanced_flows > 20 * rounds);
     print_message("%llu rounds from seed %llu\n", (unsigned long long)rounds, (unsigned long long)first_seed);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "balance/balance.h"
 #include "flow/flow.h"
 #include "nat/lifecycle.h"
 #include "wire/headers.h"
@@ -42,6 +43,8 @@ struct rig { // a data plane's session state, without packets
     struct flow_table *flows[4];
     struct nat *nat[4];
     struct nat_share *share;
+    struct balance *balance[4];
+    struct balance_share *balance_share;
     struct nat_tables nat_table;
     struct tables tables;
 };
@@ -79,6 +82,9 @@ static void start(struct rig *rig, char *run_dir, uint32_t workers, uint32_t fir
     assert_true(flow_rehome(run_dir, rig->flows, workers, &error) >= 0);
     for (uint32_t i = 0; i < workers; i++)
         rig->nat[i] = nat_new(rig->share, rig->flows[i], i, workers, &seed, &error);
+    rig->balance_share = balance_share_new(run_dir, workers);
+    for (uint32_t i = 0; i < workers; i++)
+        rig->balance[i] = balance_new(rig->balance_share, rig->flows[i], i, &error);
     struct nat_tables *t = &rig->nat_table;
     t->head = (struct sl_nat_table){.pool_count = 1, .address_count = 2};
     t->head.pool_offset = offsetof(struct nat_tables, pool);
@@ -87,6 +93,7 @@ static void start(struct rig *rig, char *run_dir, uint32_t workers, uint32_t fir
     t->address[0] = sl_be32_of(0xc6336400 + first_address);
     t->address[1] = sl_be32_of(0xc6336401 + first_address);
     rig->tables.nat = &t->head;
+    assert_int_equal(balance_share_bind(rig->balance_share, &rig->tables, 1, &error), 0); // without services
     assert_int_equal(nat_share_bind(rig->share, &rig->tables, &error), 0);
 }
 
@@ -95,9 +102,11 @@ static void stop(struct rig *rig)
     nat_share_unbind(rig->share, &rig->tables);
     for (uint32_t i = 0; i < rig->workers; i++) {
         nat_free(rig->nat[i]);
+        balance_free(rig->balance[i]);
         flow_table_close(rig->flows[i]);
     }
     nat_share_free(rig->share);
+    balance_share_free(rig->balance_share);
 }
 
 static sl_be32 inside_address(uint32_t n)

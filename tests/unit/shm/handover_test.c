@@ -18,6 +18,7 @@
 
 #include "fixture.h"
 #include "housekeeping/generation.h"
+#include "balance/balance.h"
 #include "nat/nat.h"
 
 #define WORKERS     3
@@ -48,6 +49,12 @@ void nat_tables_taken(struct worker *worker, const struct tables *old)
 {
     if (old && tables_marker(old) >= tables_marker(worker->tables))
         abort();
+}
+
+// Balancing's likewise.
+void balance_tables_taken(struct worker *worker, const struct tables *old)
+{
+    nat_tables_taken(worker, old);
 }
 
 static int setup(void **state)

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A balanced flow's life: made, counted, its end, whether the tables still have a place for it. Used by flow/ and nat/.
+#ifndef BALANCE_FLOW_H
+#define BALANCE_FLOW_H
+
+#include "balance/state.h"
+
+// Of a balanced flow, the flag says that its member was taken away from it (flushed, or down where the pool says
+// reset): packets of either end are answered with resets to both, until it times out. It counts as nobody's flow.
+#define BALANCE_CUT SL_FLOW_CONTACT
+
+// The flow, of this kind, is about to be taken out. Worker.
+void balance_flow_ended(struct worker *worker, const struct sl_flow *flow);
+
+// Called for each flow after tables or members changed: false where it shall end. Cuts TCP flows that shall be reset.
+bool balance_flow_fits(struct worker *worker, uint32_t index);
+
+// Has the table a place for the flow: its service with an address that the client's packets go to, its member with the
+// address that packets are sent to? Any thread.
+bool balance_flow_matches(const struct sl_balance_table *table, const struct sl_flow *flow);
+
+// A new flow, or one adopted, counts.
+void balance_flow_counted(struct balance *balance, uint32_t mapping);
+
+enum balance_admission {
+    BALANCE_PASS,  // counted; translate it
+    BALANCE_GONE,  // answered or dropped
+    BALANCE_REOPEN // a new connection between the same ports: the flow has been ended, look again
+};
+
+// A packet of a balanced flow, before anything in it or in the flow is changed.
+enum balance_admission balance_admit(struct worker *worker, struct burst *burst, struct packet *packet,
+                                     struct sl_flow *flow, uint32_t direction);
+
+#endif

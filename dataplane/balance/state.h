@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one worker's balancing remembers. On that worker's thread; at start and adoption on housekeeping's.
+#ifndef BALANCE_STATE_H
+#define BALANCE_STATE_H
+
+#include "balance/balance.h"
+#include "balance/binding.h"
+#include "flow/table.h"
+#include "shm/balance_counters.h"
+
+struct balance_sources; // limit.c
+struct balance_clients; // affinity.c
+
+struct balance {
+    struct balance_share *share;
+    struct flow_table *flows;
+    const struct sl_balance_counters *counters; // of all workers; chunks appear, and stay
+    uint32_t worker, workers;
+    uint64_t random;
+    uint64_t swept_serial, swept_epoch; // table and sweep_epoch up to which flows have been asked to be swept
+    struct token_bucket resets;
+    struct token_bucket *rates; // [SL_BALANCE_SERVICES] new flows
+    uint32_t *stateless_ms; // [SL_BALANCE_SERVICES] when a packet was last balanced without a flow, 0: never
+    struct balance_sources *sources;
+    struct balance_clients *clients;
+};
+
+static inline uint64_t balance_random(struct balance *balance)
+{
+    balance->random ^= balance->random << 13;
+    balance->random ^= balance->random >> 7;
+    balance->random ^= balance->random << 17;
+    return balance->random;
+}
+
+static inline struct sl_balance_service_counters *balance_service_count(const struct balance *balance,
+                                                                        uint32_t slot)
+{
+    return sl_balance_service_counters(balance->counters, balance->worker, slot);
+}
+
+static inline struct sl_balance_member_counters *balance_member_count(const struct balance *balance,
+                                                                      uint32_t slot)
+{
+    return sl_balance_member_counters(balance->counters, balance->worker, slot);
+}
+
+// share.c: the share adopts the flows of what is registered. NULL takes it out. Main thread.
+void balance_share_register(struct balance_share *share, uint32_t worker, struct balance *balance);
+const struct sl_balance_counters *balance_share_counters(const struct balance_share *share);
+uint32_t balance_share_workers(const struct balance_share *share);
+
+#endif
