@@ -252,7 +252,7 @@ static int load_other(struct daemon *daemon, struct call *call, struct sl_config
     return sl_config_load(path, config, diag);
 }
 
-static json_t *changes_text(const struct sl_changes *changes)
+static json_t *changes_text(const struct sl_changes *changes, const char *runtime)
 {
     char *text = NULL;
     size_t len = 0;
@@ -261,6 +261,7 @@ static json_t *changes_text(const struct sl_changes *changes)
     if (!out)
         return NULL;
     sl_changes_print(changes, out);
+    fputs(runtime ? runtime : "", out);
     fclose(out);
     json_t *json = json_stringn(text, len);
     free(text);
@@ -277,9 +278,13 @@ static void answer_diff(struct daemon *daemon, struct call *call, const struct s
         call_error(call, "internal", NULL, "out of memory");
         return;
     }
-    call_reply(call,
-               json_pack("{s:b, s:s, s:s, s:o, s:o}", "same", changes.count == 0, "from", "running", "to",
-                         name, "changes", sl_changes_json(&changes), "text", changes_text(&changes)));
+    char *runtime_text = NULL;
+    unsigned runtime_count;
+    json_t *runtime = runtime_changes(daemon, &runtime_text, &runtime_count);
+    call_reply(call, json_pack("{s:b, s:s, s:s, s:o, s:o, s:o}", "same", changes.count == 0, "from",
+                               "running", "to", name, "changes", sl_changes_json(&changes), "runtime",
+                               runtime, "text", changes_text(&changes, runtime_text)));
+    free(runtime_text);
     sl_changes_fini(&changes);
 }
 

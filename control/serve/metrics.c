@@ -187,6 +187,7 @@ void metrics_write(struct daemon *daemon, struct evbuffer *out)
 
     write_state(daemon, out);
     write_drops(daemon, counters, workers, out);
+    metrics_write_balance(daemon, out);
     if (!counters)
         return;
     struct sl_counter_block sum;
