@@ -108,6 +108,7 @@ static void watch_data_plane(struct daemon *daemon)
     daemon->incarnation = incarnation;
     sl_counters_close(daemon->counters);
     daemon->counters = NULL;
+    balance_counters_anew(daemon->balance);
     prepare_again(daemon);
 }
 
@@ -347,10 +348,34 @@ static void open_twins(struct daemon *daemon)
         event_add(readable, NULL);
 }
 
+static void say(void *context, const char *text)
+{
+    log_notice("%s", text);
+}
+
+static int open_balance(struct daemon *daemon)
+{
+    daemon->balance = balance_new(daemon->base, &daemon->applier, &(struct balance_say){.say = say});
+    return daemon->balance ? 0 : -ENOMEM;
+}
+
+// Tables are compiled with what is known of their members.
+static void member_state(void *context, const struct sl_config_server_pool *pool,
+                         const struct sl_config_member *member, const struct balance_member_key *key,
+                         struct member_state *state)
+{
+    balance_member_state(((struct daemon *)context)->balance, pool, member, key, state);
+}
+
 int daemon_init(struct daemon *daemon, const struct options *options, struct sl_error *error)
 {
     struct apply_hooks hooks = {
-        .context = daemon, .prepare = prepare_xdp, .live = prepare_live, .clock_ns = clock_hook};
+        .context = daemon,
+        .prepare = prepare_xdp,
+        .live = prepare_live,
+        .member_state = member_state,
+        .clock_ns = clock_hook,
+    };
 
     memset(daemon, 0, sizeof(*daemon));
     daemon->options = *options;
@@ -375,7 +400,12 @@ int daemon_init(struct daemon *daemon, const struct options *options, struct sl_
     open_twins(daemon);
     sl_board_control_beat(daemon->board, (uint32_t)getpid(), sl_board_now_ns());
     apply_init(&daemon->applier, options->run_dir, options->state_dir, daemon->board, &hooks);
-    return take_up(daemon, error);
+    if (open_balance(daemon))
+        return sl_error_set(error, -ENOMEM, "out of memory");
+    rc = take_up(daemon, error);
+    if (rc == 0)
+        balance_sync(daemon->balance);
+    return rc;
 }
 
 int daemon_run(struct daemon *daemon)
@@ -390,6 +420,7 @@ void daemon_fini(struct daemon *daemon)
     server_free(daemon->server);
     metrics_free(daemon->metrics);
     forward_fini(daemon);
+    balance_free(daemon->balance);
     apply_fini(&daemon->applier);
     if (daemon->netlink)
         event_free(daemon->netlink);

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 #include "apply/apply.h"
+#include "balance/balance.h"
 #include "options.h"
 #include "prefilter/xdp.h"
 #include "serve/server.h"
@@ -27,6 +28,7 @@ struct daemon {
     int claim; // lock of the run directory
     struct sl_board *board;
     struct applier applier;
+    struct balance *balance;
     struct server *server;
     struct metrics *metrics;
     struct twins *twins;       // kernel twins over netlink; NULL: no rights

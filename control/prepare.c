@@ -106,6 +106,7 @@ void prepare_live(void *context, const struct snapshot *snapshot)
 
     if (prepare_xdp(daemon, snapshot, &error)) // interfaces that came with this generation
         log_error("%s", error.text);
+    balance_sync(daemon->balance);
     // Routes changed in place reach the kernel too, but off the way of whoever waits for the answer.
     daemon->twins_due = true;
 }

@@ -46,6 +46,8 @@ void apply_fini(struct applier *applier)
     snapshot_free(applier->candidate);
     route_live_fini(&applier->live);
     route_live_fini(&applier->candidate_live);
+    balance_live_fini(&applier->balance);
+    balance_live_fini(&applier->candidate_balance);
     route_changes_fini(&applier->changes);
     sl_diag_fini(&applier->outcome.diag);
 }
@@ -62,6 +64,7 @@ void apply_finish(struct applier *applier)
     snapshot_free(applier->candidate);
     applier->candidate = NULL;
     route_live_fini(&applier->candidate_live);
+    balance_live_fini(&applier->candidate_balance);
     route_changes_fini(&applier->changes);
     applier->phase = APPLY_IDLE;
     applier->torn = false;
@@ -210,6 +213,30 @@ static int build_routes(struct applier *applier)
     return 0;
 }
 
+static int build_balance(struct applier *applier)
+{
+    struct snapshot *candidate = applier->candidate;
+
+    if (candidate->table[SNAPSHOT_BALANCE].ref.serial || !candidate->table[SNAPSHOT_BALANCE].input)
+        return 0;
+    int rc = balance_live_build(applier->run_dir, applier->board, candidate->config, &candidate->balance,
+                                applier->hooks.member_state, applier->hooks.context,
+                                &applier->candidate_balance, &applier->outcome.error);
+    if (rc)
+        return rc;
+    candidate->table[SNAPSHOT_BALANCE].ref = applier->candidate_balance.ref;
+    applier->outcome.built |= 1u << SNAPSHOT_BALANCE;
+    return 0;
+}
+
+int apply_change_members(struct applier *applier, const struct member_change *change, uint32_t count)
+{
+    int rc = balance_live_change(&applier->balance, change, count);
+    int also = balance_live_change(&applier->candidate_balance, change, count);
+
+    return rc ? rc : also;
+}
+
 static int build(struct applier *applier, const struct apply_request *request)
 {
     bool routes = !applier->candidate->table[SNAPSHOT_ROUTE].ref.serial;
@@ -223,6 +250,8 @@ static int build(struct applier *applier, const struct apply_request *request)
     rc = write_pending(applier, applier->torn);
     if (rc == 0 && routes)
         rc = build_routes(applier);
+    if (rc == 0)
+        rc = build_balance(applier);
     if (rc == 0)
         rc = snapshot_build(applier->candidate, applier->run_dir, applier->board, &applier->outcome.built,
                             &applier->outcome.error);

@@ -14,6 +14,7 @@
 #ifndef APPLY_APPLY_H
 #define APPLY_APPLY_H
 
+#include "apply/balance_live.h"
 #include "apply/route_live.h"
 #include "apply/snapshot.h"
 #include "config/diag.h"
@@ -70,16 +71,18 @@ struct apply_hooks { // what happens beside shared memory; any may be NULL
     int (*prepare)(void *context, const struct snapshot *snapshot,
                    struct sl_error *error);                       // before publishing
     void (*live)(void *context, const struct snapshot *snapshot); // after
-    void (*step)(void *context, enum apply_step step);            // tests
-    uint64_t (*clock_ns)(void *context);                          // for durations alone; NULL: none
+    member_state_fn member_state; // a balance table is built: what its members count for now
+    void (*step)(void *context, enum apply_step step); // tests
+    uint64_t (*clock_ns)(void *context);               // for durations alone; NULL: none
 };
 
 struct applier {
     const char *run_dir, *state_dir;
     struct sl_board *board;
     struct apply_hooks hooks;
-    struct snapshot *running; // NULL: none
-    struct route_live live;   // route table of `running`
+    struct snapshot *running;    // NULL: none
+    struct route_live live;      // route table of `running`
+    struct balance_live balance; // balance table of `running`
     uint64_t next_id;
     // to be confirmed
     uint64_t confirm_deadline_ns; // CLOCK_BOOTTIME, 0: nothing to confirm
@@ -87,10 +90,11 @@ struct applier {
     const char *path; // of the config, for messages; valid until apply_start() returns
     enum apply_phase phase;
     struct snapshot *candidate;
-    struct route_live candidate_live; // a route table built for it; empty: shared or changed in place
-    struct route_changes changes;     // made in place
-    bool torn;                        // the live route table is half changed and could not be put back
-    bool rebuilding;                  // the candidate is the running config: no entry of the history
+    struct route_live candidate_live;      // a route table built for it; empty: shared or changed in place
+    struct balance_live candidate_balance; // likewise; empty: shared, or it has none
+    struct route_changes changes;          // made in place
+    bool torn;                             // the live route table is half changed and could not be put back
+    bool rebuilding;                       // the candidate is the running config: no entry of the history
     uint32_t confirm_s;
     uint64_t deadline_ns;
     struct apply_outcome outcome;
@@ -134,6 +138,9 @@ enum take_up {
 };
 // At start: finds out what runs. Sentences for the log go to `notes` (may say nothing).
 enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_error *notes);
+
+// Members changed: in the running table and in the one that is on its way. 0 or -ENOMEM.
+int apply_change_members(struct applier *applier, const struct member_change *change, uint32_t count);
 
 // ---- inside apply/ ----
 void apply_commit(struct applier *applier, uint64_t now_ns); // commit.c: the candidate is live

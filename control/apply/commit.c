@@ -48,6 +48,11 @@ static void become_running(struct applier *applier)
         applier->live = applier->candidate_live;
         memset(&applier->candidate_live, 0, sizeof(applier->candidate_live));
     }
+    if (applier->candidate_balance.map.base || !applier->running->table[SNAPSHOT_BALANCE].ref.serial) {
+        balance_live_fini(&applier->balance);
+        applier->balance = applier->candidate_balance;
+        memset(&applier->candidate_balance, 0, sizeof(applier->candidate_balance));
+    }
 }
 
 void apply_commit(struct applier *applier, uint64_t now_ns)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apply/compile.h"
+#include "apply/compile_balance.h"
 #include "config/text.h"
 
 #define NEIGHBOR_REACHABLE_MS 30000 // RFC 4861 section 10, REACHABLE_TIME
@@ -40,7 +41,7 @@ static uint32_t port_flags(const struct sl_config *config, const struct sl_confi
     if (port_has_prefilter(config, port->name))
         flags |= SL_PORT_PREFILTER;
     // An inside host may be behind any port, by whatever route: a flow is looked up wherever its packets arrive.
-    if (config_has_nat(config))
+    if (config_has_nat(config) || config_has_balance(config))
         flags |= SL_PORT_NAT;
     return flags;
 }

@@ -119,6 +119,23 @@ static int add_outside(struct route_layer *layer, uint32_t first, uint32_t last)
     return 0;
 }
 
+// As outside addresses of NAT are: packets to them are the gateway's, and it answers for them on its links.
+static int add_services(struct route_layer *layer, const struct sl_config *config, struct sl_error *error)
+{
+    for (unsigned i = 0; i < config->services_count; i++) {
+        for (unsigned k = 0; k < config->services[i].addresses_count; k++) {
+            struct sl_ip ip;
+            if (sl_ip_parse(config->services[i].addresses[k], &ip))
+                return sl_error_set(error, -EINVAL, "service %s: an address cannot be used",
+                                    config->services[i].name);
+            struct sl_prefix host = host_prefix(&ip);
+            if (add_one(layer, &host, SL_NEXTHOP_POOL, 0))
+                return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 static int add_nat(struct route_layer *layer, const struct sl_config_nat *nat, struct sl_error *error)
 {
     struct sl_range range;
@@ -151,6 +168,8 @@ int route_layer_own(const struct sl_config *config, const struct slots *slots, s
         rc = add_links(layer, &links);
     if (rc == 0)
         rc = add_nat(layer, &config->nat, error);
+    if (rc == 0)
+        rc = add_services(layer, config, error);
     if (rc == 0)
         rc = add_local(layer, &links);
     if (rc == 0)

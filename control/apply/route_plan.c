@@ -31,8 +31,10 @@ static uint64_t hash_links(const struct sl_config *config, const struct slots *s
     return hash;
 }
 
-static uint64_t hash_own(const struct sl_config_nat *nat, uint64_t hash)
+static uint64_t hash_own(const struct sl_config *config, uint64_t hash)
 {
+    const struct sl_config_nat *nat = &config->nat;
+
     for (unsigned i = 0; i < nat->pools_count; i++)
         for (unsigned k = 0; k < nat->pools[i].addresses_count; k++)
             hash = mix(hash, nat->pools[i].addresses[k]);
@@ -40,6 +42,9 @@ static uint64_t hash_own(const struct sl_config_nat *nat, uint64_t hash)
         hash = mix(hash, nat->statics[i].outside);
     for (unsigned i = 0; i < nat->forwards_count; i++)
         hash = mix(hash, nat->forwards[i].outside);
+    for (unsigned i = 0; i < config->services_count; i++)
+        for (unsigned k = 0; k < config->services[i].addresses_count; k++)
+            hash = mix(hash, config->services[i].addresses[k]);
     return mix(hash, "own");
 }
 
@@ -64,7 +69,7 @@ static uint64_t file_layer_identity(const char *file, uint64_t links)
 static uint64_t layer_identity(const struct sl_config *config, unsigned i, uint64_t links)
 {
     if (i == 0)
-        return hash_own(&config->nat, links);
+        return hash_own(config, links);
     if (i == 1)
         return hash_config(config, links);
     return file_layer_identity(config->route_files[i - 2], links);

@@ -23,6 +23,7 @@ void snapshot_free(struct snapshot *snapshot)
     sl_config_free(snapshot->config);
     stored_fini(&snapshot->stored);
     route_plan_fini(&snapshot->plan);
+    balance_slots_fini(&snapshot->balance);
     free(snapshot);
 }
 
@@ -61,12 +62,32 @@ static int input_of_small(struct snapshot *snapshot, enum snapshot_table which, 
     return rc;
 }
 
+// States of members are no part of it: they reach the table in place.
+static int input_of_balance(struct snapshot *snapshot, const struct snapshot *before, struct sl_error *error)
+{
+    static const struct balance_slots none;
+    struct compiled_balance compiled;
+
+    int rc =
+        balance_slots_assign(&snapshot->balance, before ? &before->balance : &none, snapshot->config, error);
+    if (rc || !config_has_balance(snapshot->config))
+        return rc;
+    rc = compile_balance(snapshot->config, &snapshot->balance, &compiled, error);
+    if (rc == 0) {
+        snapshot->table[SNAPSHOT_BALANCE].input = compiled_balance_hash(&compiled);
+        compiled_balance_fini(&compiled);
+    }
+    return rc;
+}
+
 static int snapshot_inputs(struct snapshot *snapshot, const struct snapshot *before, struct sl_error *error)
 {
     int rc = input_of_small(snapshot, SNAPSHOT_PORT, error);
 
     if (rc == 0)
         rc = input_of_small(snapshot, SNAPSHOT_NAT, error);
+    if (rc == 0)
+        rc = input_of_balance(snapshot, before, error);
     if (rc == 0)
         rc = route_plan_compile(snapshot->config, &snapshot->slots, before ? &before->plan : NULL,
                                 &snapshot->plan, error);
@@ -76,6 +97,7 @@ static int snapshot_inputs(struct snapshot *snapshot, const struct snapshot *bef
     snapshot->table[SNAPSHOT_ROUTE].input = route_plan_hash(&snapshot->plan);
     snapshot->stored.prefilter_hash = snapshot->table[SNAPSHOT_PREFILTER].input;
     snapshot->stored.route_hash = snapshot->table[SNAPSHOT_ROUTE].input;
+    snapshot->stored.balance_hash = snapshot->table[SNAPSHOT_BALANCE].input;
     return 0;
 }
 
@@ -144,9 +166,11 @@ int snapshot_publish(struct snapshot *snapshot, const char *run_dir, struct sl_b
                      struct sl_error *error)
 {
     struct sl_table_ref refs[SNAPSHOT_TABLES];
+    unsigned count = 0;
 
     for (unsigned i = 0; i < SNAPSHOT_TABLES; i++)
-        refs[i] = snapshot->table[i].ref;
-    return sl_generation_publish(run_dir, board, refs, SNAPSHOT_TABLES, snapshot->stored.hash,
-                                 &snapshot->generation, error);
+        if (snapshot->table[i].ref.serial)
+            refs[count++] = snapshot->table[i].ref;
+    return sl_generation_publish(run_dir, board, refs, count, snapshot->stored.hash, &snapshot->generation,
+                                 error);
 }

@@ -5,22 +5,31 @@
 #define APPLY_SNAPSHOT_H
 
 #include "apply/compile.h"
+#include "apply/compile_balance.h"
 #include "apply/route_layer.h"
 #include "config/load.h"
 #include "shm/generation.h"
 #include "state/stored.h"
 
-enum snapshot_table { SNAPSHOT_PORT, SNAPSHOT_ROUTE, SNAPSHOT_NAT, SNAPSHOT_PREFILTER, SNAPSHOT_TABLES };
+enum snapshot_table {
+    SNAPSHOT_PORT,
+    SNAPSHOT_ROUTE,
+    SNAPSHOT_NAT,
+    SNAPSHOT_PREFILTER,
+    SNAPSHOT_BALANCE, // only where the config has services or pools
+    SNAPSHOT_TABLES
+};
 
 struct snapshot_ref {
     struct sl_table_ref ref; // serial 0: not built yet
-    uint64_t input;          // hash of what it is compiled from
+    uint64_t input;          // hash of what it is compiled from; 0: there is none of the kind
 };
 
 struct snapshot {
     struct sl_config *config;
     struct stored stored; // text, hash, who and when
     struct slots slots;
+    struct balance_slots balance;
     struct route_plan plan;
     struct snapshot_ref table[SNAPSHOT_TABLES];
     uint64_t generation; // 0: not published

@@ -7,10 +7,8 @@
 #include "apply/apply.h"
 
 static const enum sl_segment_kind kind_of[SNAPSHOT_TABLES] = {
-    [SNAPSHOT_PORT] = SL_SEG_PORT,
-    [SNAPSHOT_ROUTE] = SL_SEG_ROUTE,
-    [SNAPSHOT_NAT] = SL_SEG_NAT,
-    [SNAPSHOT_PREFILTER] = SL_SEG_PREFILTER,
+    [SNAPSHOT_PORT] = SL_SEG_PORT,           [SNAPSHOT_ROUTE] = SL_SEG_ROUTE,     [SNAPSHOT_NAT] = SL_SEG_NAT,
+    [SNAPSHOT_PREFILTER] = SL_SEG_PREFILTER, [SNAPSHOT_BALANCE] = SL_SEG_BALANCE,
 };
 
 // The running tables, taken over as they are: those of the manifest, each with the hash it was compiled from.
@@ -27,6 +25,7 @@ static void adopt_tables(struct snapshot *snapshot, const struct stored *stored,
     snapshot->table[SNAPSHOT_NAT].input = snapshot->table[SNAPSHOT_NAT].ref.checksum;
     snapshot->table[SNAPSHOT_PREFILTER].input = stored->prefilter_hash;
     snapshot->table[SNAPSHOT_ROUTE].input = stored->route_hash;
+    snapshot->table[SNAPSHOT_BALANCE].input = stored->balance_hash;
     snapshot->generation = manifest->number;
 }
 
@@ -46,6 +45,20 @@ static int slots_of(const struct applier *applier, const struct sl_generation *m
     return 0;
 }
 
+static int balance_slots_of(const struct applier *applier, const struct sl_generation *manifest,
+                            struct balance_slots *slots, struct sl_error *notes)
+{
+    const struct sl_table_ref *ref = sl_generation_table(manifest, SL_SEG_BALANCE);
+    struct sl_segment_map map = {0};
+
+    int rc = ref ? sl_table_open(applier->run_dir, ref, &map, notes) : 0;
+    if (rc)
+        return rc;
+    rc = balance_slots_from_table(slots, map.base);
+    sl_segment_close(&map);
+    return rc;
+}
+
 // The snapshot of a stored config whose tables are those of the manifest. The ports' slots are the running ones.
 static struct snapshot *snapshot_adopt(const struct applier *applier, const struct stored *stored,
                                        const struct sl_generation *manifest, struct sl_error *notes)
@@ -54,18 +67,21 @@ static struct snapshot *snapshot_adopt(const struct applier *applier, const stru
     struct sl_config *config = NULL;
     struct sl_diagnostics diag;
 
-    if (slots_of(applier, manifest, &base.slots, notes))
+    if (slots_of(applier, manifest, &base.slots, notes) ||
+        balance_slots_of(applier, manifest, &base.balance, notes))
         return NULL;
     sl_diag_init(&diag);
     int rc = sl_config_load_text(stored->text, stored->length, "the running config", NULL, &config, &diag);
     sl_diag_fini(&diag);
     if (rc) {
+        balance_slots_fini(&base.balance);
         sl_error_set(notes, rc,
                      "the running config cannot be read any more (a file it names changed?): the data plane "
                      "goes on, apply a config to take control again");
         return NULL;
     }
     struct snapshot *snapshot = snapshot_new(config, &base, notes);
+    balance_slots_fini(&base.balance);
     if (!snapshot)
         return NULL;
     uint64_t routes = snapshot->table[SNAPSHOT_ROUTE].input, sets = snapshot->table[SNAPSHOT_PREFILTER].input;
@@ -118,10 +134,26 @@ static enum take_up take_up_running(struct applier *applier, const struct stored
     if (!applier->running)
         return TAKE_UP_NOTHING;
     route_live_take_up(applier->run_dir, &applier->running->table[SNAPSHOT_ROUTE].ref, &applier->live);
+    if (balance_live_take_up(applier->run_dir, &applier->running->table[SNAPSHOT_BALANCE].ref,
+                             &applier->balance, notes))
+        return TAKE_UP_REBUILD;
     if (torn) // the mark stays until the table is built anew: we may be killed again before
         return TAKE_UP_REBUILD;
     stored_remove(applier->state_dir, STORED_PENDING);
     return TAKE_UP_RUNNING;
+}
+
+// Both tables are held, unless they are one. One that cannot be is not changed until the next apply builds another.
+static void take_up_pending_balance(struct applier *applier, struct sl_error *notes)
+{
+    const struct sl_table_ref *ref = &applier->candidate->table[SNAPSHOT_BALANCE].ref, *before = NULL;
+
+    if (applier->running) {
+        before = &applier->running->table[SNAPSHOT_BALANCE].ref;
+        balance_live_take_up(applier->run_dir, before, &applier->balance, notes);
+    }
+    if (!before || before->serial != ref->serial)
+        balance_live_take_up(applier->run_dir, ref, &applier->candidate_balance, notes);
 }
 
 // Published, but the last sluiced did not live to see it live. We wait in its place; should the data plane refuse, the
@@ -140,6 +172,7 @@ static enum take_up take_up_pending(struct applier *applier, const struct stored
         before.config_hash == running->hash)
         applier->running = snapshot_adopt(applier, running, &before, NULL);
     route_live_take_up(applier->run_dir, &applier->candidate->table[SNAPSHOT_ROUTE].ref, &applier->live);
+    take_up_pending_balance(applier, notes);
     applier->confirm_s = pending->confirm_s;
     applier->phase = APPLY_AWAITING;
     applier->deadline_ns = now_ns + APPLY_LIVE_DEADLINE_NS;

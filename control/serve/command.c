@@ -24,6 +24,14 @@ struct arg_spec {
     {                                                                                                        \
         "port", ARG_TEXT, 0, 0                                                                               \
     }
+#define ARG_POOL                                                                                             \
+    {                                                                                                        \
+        "pool", ARG_TEXT, 0, 0                                                                               \
+    }
+#define ARG_MEMBER                                                                                           \
+    {                                                                                                        \
+        "member", ARG_TEXT, 0, 0                                                                             \
+    }
 #define ARG_SOURCE                                                                                           \
     {"path", ARG_TEXT, 0, 0},                                                                                \
     {                                                                                                        \
@@ -62,6 +70,21 @@ static const struct command {
     {"flow.count", false, show_flow_count, {{"filter", ARG_OBJECT, 0, 0}, {"by", ARG_TEXT, 0, 0}, ARG_LIMIT}},
     {"flow.kill", true, flow_kill, {{"filter", ARG_OBJECT, 0, 0}, {"all", ARG_BOOL, 0, 0}}},
     {"nat", false, show_nat, {{0}}},
+    {"service", false, show_service, {{"service", ARG_TEXT, 0, 0}}},
+    {"pool", false, show_pool, {ARG_POOL}},
+    {"pool.drain", true, pool_drain, {ARG_POOL, ARG_MEMBER, {"deadline_s", ARG_NUMBER, 0, 604800}}},
+    {"pool.disable", true, pool_disable, {ARG_POOL, ARG_MEMBER}},
+    {"pool.enable", true, pool_enable, {ARG_POOL, ARG_MEMBER}},
+    {"pool.flush", true, pool_flush, {ARG_POOL, ARG_MEMBER}},
+    {"pool.weight", true, pool_weight, {ARG_POOL, ARG_MEMBER, {"weight", ARG_NUMBER, 0, 1000}}},
+    {"explain",
+     false,
+     explain,
+     {{"protocol", ARG_TEXT, 0, 0},
+      {"source", ARG_TEXT, 0, 0},
+      {"source_port", ARG_NUMBER, 0, 65535},
+      {"address", ARG_TEXT, 0, 0},
+      {"port", ARG_NUMBER, 0, 65535}}},
     {"prefilter", false, show_prefilter, {{0}}},
     {"prefilter.test", false, prefilter_test, {{"address", ARG_TEXT, 0, 0}, ARG_PORT}},
     {"drops", false, show_drops, {{"all", ARG_BOOL, 0, 0}}},

@@ -18,8 +18,8 @@ bool arg_prefix(struct call *call, const char *name, struct sl_prefix *prefix, b
 int arg_port(struct daemon *daemon, struct call *call);
 
 // ---- shared by the show_*.c ----
-uint64_t clock_ns(void); // CLOCK_MONOTONIC, as the board has it
-uint32_t clock_ms(void); // the same in wrapping ms, as flows and neighbors have it
+uint64_t show_clock_ns(void); // CLOCK_MONOTONIC, as the board has it
+uint32_t clock_ms(void);      // the same in wrapping ms, as flows and neighbors have it
 const char *slot_name(const struct daemon *daemon, unsigned slot); // "?" where there is none
 json_t *json_mac(const uint8_t mac[6]);
 json_t *json_ip(const struct sl_ip *ip);
@@ -33,7 +33,11 @@ const char *prefilter_where(const struct daemon *daemon, const struct sl_config_
 typedef void command_fn(struct daemon *daemon, struct call *call);
 command_fn show_status, show_port, show_neighbor, neighbor_flush, show_route, show_route_lookup, show_worker,
     show_flow, show_flow_count, flow_kill, show_nat, show_prefilter, prefilter_test, show_drops,
-    show_counters, config_apply, config_confirm, config_rollback, config_history, config_show, config_diff;
+    show_counters, show_service, show_pool, pool_drain, pool_disable, pool_enable, pool_flush, pool_weight,
+    explain, config_apply, config_confirm, config_rollback, config_history, config_show, config_diff;
+
+// What the operator changed at runtime, a line each for people; as JSON. *count of them.
+json_t *runtime_changes(const struct daemon *daemon, char **text, unsigned *count);
 
 // Drops with those of the XDP programs: total[] and xdp[] by enum sl_drop.
 void drops_collect(struct daemon *daemon, uint64_t total[SL_DROP_KINDS], uint64_t xdp[SL_DROP_KINDS]);

@@ -16,7 +16,8 @@
 static const char *const table_name[SNAPSHOT_TABLES] = {[SNAPSHOT_PORT] = "port",
                                                         [SNAPSHOT_ROUTE] = "route",
                                                         [SNAPSHOT_NAT] = "nat",
-                                                        [SNAPSHOT_PREFILTER] = "prefilter"};
+                                                        [SNAPSHOT_PREFILTER] = "prefilter",
+                                                        [SNAPSHOT_BALANCE] = "balance"};
 
 static json_t *json_built(unsigned built)
 {
@@ -251,7 +252,7 @@ static int load_other(struct daemon *daemon, struct call *call, struct sl_config
     return sl_config_load(path, config, diag);
 }
 
-static json_t *changes_text(const struct sl_changes *changes)
+static json_t *changes_text(const struct sl_changes *changes, const char *runtime)
 {
     char *text = NULL;
     size_t len = 0;
@@ -260,6 +261,7 @@ static json_t *changes_text(const struct sl_changes *changes)
     if (!out)
         return NULL;
     sl_changes_print(changes, out);
+    fputs(runtime ? runtime : "", out);
     fclose(out);
     json_t *json = json_stringn(text, len);
     free(text);
@@ -276,9 +278,13 @@ static void answer_diff(struct daemon *daemon, struct call *call, const struct s
         call_error(call, "internal", NULL, "out of memory");
         return;
     }
-    call_reply(call,
-               json_pack("{s:b, s:s, s:s, s:o, s:o}", "same", changes.count == 0, "from", "running", "to",
-                         name, "changes", sl_changes_json(&changes), "text", changes_text(&changes)));
+    char *runtime_text = NULL;
+    unsigned runtime_count;
+    json_t *runtime = runtime_changes(daemon, &runtime_text, &runtime_count);
+    call_reply(call, json_pack("{s:b, s:s, s:s, s:o, s:o, s:o}", "same", changes.count == 0, "from",
+                               "running", "to", name, "changes", sl_changes_json(&changes), "runtime",
+                               runtime, "text", changes_text(&changes, runtime_text)));
+    free(runtime_text);
     sl_changes_fini(&changes);
 }
 

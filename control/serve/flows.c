@@ -86,8 +86,10 @@ static const char *take_kind(const json_t *value, uint8_t *kind)
         *kind = SL_FLOW_NAT_STATIC;
     else if (text && strcmp(text, "forward") == 0)
         *kind = SL_FLOW_NAT_FORWARD;
+    else if (text && strcmp(text, "balance") == 0)
+        *kind = SL_FLOW_BALANCE;
     else
-        return "must be source, static or forward";
+        return "must be source, static, forward or balance";
     return NULL;
 }
 

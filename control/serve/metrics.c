@@ -31,7 +31,7 @@ static void gauge(struct evbuffer *out, const char *name, const char *help, uint
 static void write_state(struct daemon *daemon, struct evbuffer *out)
 {
     const struct sl_board *board = daemon->board;
-    uint64_t now = clock_ns(), used, capacity;
+    uint64_t now = show_clock_ns(), used, capacity;
     struct sl_live live = sl_board_live(board, board->published, now);
 
     head(out, "sluice_build_info", "gauge", "1, with the version");
@@ -187,6 +187,7 @@ void metrics_write(struct daemon *daemon, struct evbuffer *out)
 
     write_state(daemon, out);
     write_drops(daemon, counters, workers, out);
+    metrics_write_balance(daemon, out);
     if (!counters)
         return;
     struct sl_counter_block sum;
@@ -224,7 +225,7 @@ static void on_health(struct evhttp_request *request, void *context)
 {
     const struct sl_board *board = ((struct metrics *)context)->daemon->board;
     static const char *const word[] = {"pending", "live", "refused", "no data plane"};
-    struct sl_live live = sl_board_live(board, board->published, clock_ns());
+    struct sl_live live = sl_board_live(board, board->published, show_clock_ns());
     struct evbuffer *body = evbuffer_new();
 
     if (!body) {

@@ -16,4 +16,7 @@ void metrics_free(struct metrics *metrics); // NULL is harmless
 // The text that GET /metrics answers.
 void metrics_write(struct daemon *daemon, struct evbuffer *out);
 
+// The part of it about services, pools and members.
+void metrics_write_balance(struct daemon *daemon, struct evbuffer *out);
+
 #endif

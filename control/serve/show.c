@@ -6,7 +6,7 @@
 #include "config/text.h"
 #include "serve/command.h"
 
-uint64_t clock_ns(void)
+uint64_t show_clock_ns(void)
 {
     return sl_board_now_ns();
 }

@@ -11,7 +11,7 @@ static uint32_t worker_count(const struct daemon *daemon)
 
 static json_t *json_since(const struct sl_counter_segment *counters)
 {
-    uint64_t now = clock_ns();
+    uint64_t now = show_clock_ns();
 
     return json_count(counters && now > counters->start_ns ? (now - counters->start_ns) / 1000000000 : 0);
 }
@@ -54,7 +54,7 @@ void show_drops(struct daemon *daemon, struct call *call)
                                             sl_drop_text(i), "packets", json_count(total[i]), "xdp",
                                             json_count(xdp[i]), "per_worker", per_worker_drop(daemon, i)));
     }
-    call_reply(call, json_pack("{s:o, s:o, s:o, s:o}", "clock_ns", json_count(clock_ns()), "since_s",
+    call_reply(call, json_pack("{s:o, s:o, s:o, s:o}", "clock_ns", json_count(show_clock_ns()), "since_s",
                                json_since(daemon_counters(daemon)), "total", json_count(sum), "drops", list));
 }
 
@@ -81,7 +81,7 @@ void show_counters(struct daemon *daemon, struct call *call)
     for (unsigned i = 0; i < SL_COUNTER_KINDS; i++)
         if (sum.counter[i] || arg_true(call, "all"))
             json_array_append_new(list, json_counter(daemon, counters, i, sum.counter[i]));
-    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(clock_ns()), "since_s",
+    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(show_clock_ns()), "since_s",
                                json_since(counters), "counters", list));
 }
 
@@ -129,6 +129,6 @@ void show_worker(struct daemon *daemon, struct call *call)
     for (uint32_t i = 0; i < worker_count(daemon); i++)
         json_array_append_new(list, json_worker(daemon, i, counters ? &counters->block[i] : NULL, &flows));
     flows_close(&flows);
-    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(clock_ns()), "tsc_hz",
+    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(show_clock_ns()), "tsc_hz",
                                json_count(daemon->board->tsc_hz), "workers", list));
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "serve/balances.h"
 #include "serve/command.h"
 #include "serve/flows.h"
 
@@ -46,12 +47,19 @@ static const char *endpoint(const struct sl_ip *ip, uint16_t port, char out[ENDP
     return out;
 }
 
-static json_t *json_flow(const struct sl_flow_view *view, uint32_t now_ms)
+// Of a balanced flow the service and the pool; the member is its inside.
+static void json_balanced(json_t *flow, const struct balances *balances, const struct sl_flow_view *view)
+{
+    json_object_set_new(flow, "service", json_string(service_slot_name(balances, view->service)));
+    json_object_set_new(flow, "pool", json_string(member_slot_pool(balances, view->member)));
+}
+
+static json_t *json_flow(const struct balances *balances, const struct sl_flow_view *view, uint32_t now_ms)
 {
     char inside[ENDPOINT_TEXT], outside[ENDPOINT_TEXT], remote[ENDPOINT_TEXT], proto[8];
     int32_t idle_ms = (int32_t)(now_ms - view->seen_ms);
 
-    return json_pack(
+    json_t *flow = json_pack(
         "{s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:[oo], s:[oo]}", "worker", json_count(view->worker),
         "kind", kind_name(view->kind), "protocol", proto_name(view->proto, proto), "state",
         state_name(view->state), "inside", endpoint(&view->inside, view->inside_port, inside), "outside",
@@ -59,6 +67,9 @@ static json_t *json_flow(const struct sl_flow_view *view, uint32_t now_ms)
         endpoint(&view->remote, view->remote_port, remote), "inbound", view->inbound, "idle_ms",
         json_count(idle_ms > 0 ? (uint64_t)idle_ms : 0), "packets", json_count(view->packets_out),
         json_count(view->packets_in), "bytes", json_count(view->bytes_out), json_count(view->bytes_in));
+    if (view->kind == SL_FLOW_BALANCE)
+        json_balanced(flow, balances, view);
+    return flow;
 }
 
 typedef void (*flow_fn)(void *context, const struct sl_flow_view *view);
@@ -77,6 +88,7 @@ static void flows_each(const struct flows *flows, const struct flow_filter *filt
 
 struct listing {
     json_t *list;
+    struct balances balances;
     uint64_t matched, limit;
     uint32_t now_ms;
 };
@@ -86,7 +98,7 @@ static void list_flow(void *context, const struct sl_flow_view *view)
     struct listing *listing = context;
 
     if (listing->matched++ < listing->limit)
-        json_array_append_new(listing->list, json_flow(view, listing->now_ms));
+        json_array_append_new(listing->list, json_flow(&listing->balances, view, listing->now_ms));
 }
 
 void show_flow(struct daemon *daemon, struct call *call)
@@ -102,6 +114,7 @@ void show_flow(struct daemon *daemon, struct call *call)
         return;
     }
     flows_open(daemon, &flows);
+    balances_open(daemon, &listing.balances);
     flows_each(&flows, &filter, list_flow, &listing);
     call_reply(call, json_pack("{s:o, s:o, s:o, s:o}", "flows", listing.list, "matched",
                                json_count(listing.matched), "used", json_count(flows.used), "capacity",

@@ -91,9 +91,9 @@ void show_port(struct daemon *daemon, struct call *call)
         if (slot < 0 || (only >= 0 && slot != only))
             continue;
         json_t *shown = json_port(daemon, port, (unsigned)slot, &sum.port[slot]);
-        bool runs = counters && sl_board_dp_alive(daemon->board, clock_ns());
+        bool runs = counters && sl_board_dp_alive(daemon->board, show_clock_ns());
         json_object_set_new(shown, "running", json_device(runs ? &counters->port[slot] : NULL));
         json_array_append_new(list, shown);
     }
-    call_reply(call, json_pack("{s:o, s:o}", "clock_ns", json_count(clock_ns()), "ports", list));
+    call_reply(call, json_pack("{s:o, s:o}", "clock_ns", json_count(show_clock_ns()), "ports", list));
 }

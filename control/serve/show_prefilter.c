@@ -120,7 +120,7 @@ void show_prefilter(struct daemon *daemon, struct call *call)
             json_array_append_new(ports,
                                   json_port(daemon, &view, &running->config->ports[i], (unsigned)slot, &sum));
     }
-    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(clock_ns()), "sets",
+    call_reply(call, json_pack("{s:o, s:o, s:o}", "clock_ns", json_count(show_clock_ns()), "sets",
                                json_sets(&view), "ports", ports));
     sl_segment_close(&view.map);
 }

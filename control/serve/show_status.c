@@ -198,7 +198,7 @@ static void warn(json_t *list, const char *format, ...)
 static json_t *status_warnings(struct daemon *daemon, struct sl_live live)
 {
     json_t *list = json_array();
-    const char *disk = disk_state(daemon), *dp = data_plane_state(daemon->board, clock_ns());
+    const char *disk = disk_state(daemon), *dp = data_plane_state(daemon->board, show_clock_ns());
 
     if (!daemon->applier.running)
         warn(list, "no config is under control: 'sluicectl config apply FILE'");
@@ -227,7 +227,7 @@ static json_t *status_warnings(struct daemon *daemon, struct sl_live live)
 
 void show_status(struct daemon *daemon, struct call *call)
 {
-    uint64_t now = clock_ns();
+    uint64_t now = show_clock_ns();
     struct sl_live live = sl_board_live(daemon->board, daemon->board->published, now);
     bool running = strcmp(data_plane_state(daemon->board, now), "running") == 0;
     bool ready = running && daemon->board->published && live.state == SL_LIVE_YES;

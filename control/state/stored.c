@@ -61,12 +61,12 @@ static uint64_t from_hex(const json_t *object, const char *key)
 static char *stored_head(const struct stored *stored)
 {
     json_t *head = json_pack(
-        "{s:I, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:s}", "id", (json_int_t)stored->id, "hash",
-        hex(stored->hash), "applied_at", (json_int_t)stored->applied_at, "uid", (json_int_t)stored->uid,
-        "user", stored->user, "comment", stored->comment, "prefilter_hash", hex(stored->prefilter_hash),
-        "route_hash", hex(stored->route_hash), "in_place", stored->in_place, "confirm_s",
-        (json_int_t)stored->confirm_s, "confirm_deadline_ns", (json_int_t)stored->confirm_deadline_ns, "boot",
-        stored->boot);
+        "{s:I, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:s}", "id", (json_int_t)stored->id,
+        "hash", hex(stored->hash), "applied_at", (json_int_t)stored->applied_at, "uid",
+        (json_int_t)stored->uid, "user", stored->user, "comment", stored->comment, "prefilter_hash",
+        hex(stored->prefilter_hash), "route_hash", hex(stored->route_hash), "balance_hash",
+        hex(stored->balance_hash), "in_place", stored->in_place, "confirm_s", (json_int_t)stored->confirm_s,
+        "confirm_deadline_ns", (json_int_t)stored->confirm_deadline_ns, "boot", stored->boot);
     char *text = head ? json_dumps(head, JSON_COMPACT) : NULL;
 
     json_decref(head);
@@ -157,6 +157,7 @@ static int parse_head(const char *line, size_t len, struct stored *stored)
     stored->hash = from_hex(head, "hash");
     stored->prefilter_hash = from_hex(head, "prefilter_hash");
     stored->route_hash = from_hex(head, "route_hash");
+    stored->balance_hash = from_hex(head, "balance_hash");
     stored->applied_at = json_integer_value(json_object_get(head, "applied_at"));
     stored->uid = (uint32_t)json_integer_value(json_object_get(head, "uid"));
     stored->in_place = json_is_true(json_object_get(head, "in_place"));

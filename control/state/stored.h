@@ -27,12 +27,12 @@ struct stored {
     uint32_t uid;       // who asked
     char user[33];
     char comment[160];
-    uint64_t prefilter_hash, route_hash; // what those tables were compiled from, files included
-    bool in_place;                       // pending: changes the live route table
-    uint32_t confirm_s;                  // pending: wants to be confirmed
-    uint64_t confirm_deadline_ns;        // confirm: CLOCK_BOOTTIME
-    char boot[40];                       // confirm: of this boot
-    char *text;                          // NUL-terminated YAML
+    uint64_t prefilter_hash, route_hash, balance_hash; // what those tables were compiled from, files included
+    bool in_place;                                     // pending: changes the live route table
+    uint32_t confirm_s;                                // pending: wants to be confirmed
+    uint64_t confirm_deadline_ns;                      // confirm: CLOCK_BOOTTIME
+    char boot[40];                                     // confirm: of this boot
+    char *text;                                        // NUL-terminated YAML
     size_t length;
 };
 

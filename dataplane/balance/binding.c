@@ -65,6 +65,23 @@ static void endpoint_add(struct balance_binding *binding, const struct sl_ip *ip
     endpoint[at] = (struct balance_endpoint){.ip = *ip, .port = port, .used = 1, .member = member};
 }
 
+static void sources_enter(struct balance_binding *binding)
+{
+    const struct sl_balance_table *table = binding->table;
+    const struct sl_balance_pool *pool = sl_balance_pools(table);
+
+    for (uint32_t p = 0; p < table->pool_count; p++) {
+        const struct sl_ip *source = sl_balance_sources(table) + pool[p].source_first;
+        for (uint32_t i = 0; pool[p].way == SL_BALANCE_FULL_NAT && i < pool[p].source_count; i++) {
+            uint32_t at = (uint32_t)sl_balance_address_hash(&source[i]) & binding->source_mask;
+            while (!sl_ip_is_zero(&binding->source[at]))
+                at = (at + 1) & binding->source_mask;
+            if (!balance_is_source(binding, &source[i]))
+                binding->source[at] = source[i];
+        }
+    }
+}
+
 // Of members that answer to clients by themselves no answers come through here.
 static void members_enter(struct balance_binding *binding)
 {
@@ -73,7 +90,8 @@ static void members_enter(struct balance_binding *binding)
 
     for (uint32_t i = 0; i < binding->table->member_count; i++) {
         uint8_t way = pool[member[i].pool].way;
-        if (way != SL_BALANCE_DNAT && way != SL_BALANCE_FULL_NAT)
+        binding->one_way |= way > SL_BALANCE_FULL_NAT;
+        if (way > SL_BALANCE_FULL_NAT)
             continue;
         filter_add(binding, &member[i].ip);
         endpoint_add(binding, &member[i].ip, __builtin_bswap16(member[i].port), i);
@@ -133,9 +151,11 @@ static bool allocate(struct balance_binding *binding)
     binding->cursor = calloc((size_t)binding->workers * table->pool_count + 1, sizeof(*binding->cursor));
     binding->timeout_ms = calloc(table->service_slots + 1u, sizeof(*binding->timeout_ms));
     binding->service_of_pool = calloc(table->pool_count + 1u, sizeof(*binding->service_of_pool));
+    binding->source_mask = power_of_two(2ull * table->source_count + 1) - 1;
+    binding->source = calloc(binding->source_mask + 1u, sizeof(*binding->source));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->front;
+           binding->service_of_pool && binding->source && binding->front;
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -161,6 +181,7 @@ struct balance_binding *balance_binding_new(const struct sl_balance_table *table
     }
     services_enter(binding);
     members_enter(binding);
+    sources_enter(binding);
     timeouts_enter(binding);
     pools_enter(binding);
     cursors_spread(binding);
@@ -177,5 +198,6 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->timeout_ms);
     free(binding->service_of_pool);
     free(binding->front);
+    free(binding->source);
     free(binding);
 }

@@ -30,6 +30,7 @@ struct balance_binding {
     uint64_t *filter; // bits, by sl_balance_address_hash(): addresses of services and of members
     uint32_t filter_mask;
     bool v4, v6;                       // there are services of the family
+    bool one_way;                      // some members answer past the gateway
     struct balance_endpoint *endpoint; // open addressing, linear probing
     uint32_t endpoint_mask;
     uint32_t workers;
@@ -38,6 +39,8 @@ struct balance_binding {
     // [pool_count] the one service that goes there, index into service[]; SL_BALANCE_NONE: none, or several
     uint32_t *service_of_pool;
     struct balance_front *front; // [service_count]
+    struct sl_ip *source;        // of full NAT: open addressing, linear probing; zero: free
+    uint32_t source_mask;
 };
 
 // NULL: no memory. Housekeeping.
@@ -85,6 +88,24 @@ static inline const struct balance_endpoint *balance_endpoint_find(const struct 
     const struct balance_endpoint *endpoint = balance_endpoint_at(binding, ip, port);
 
     return endpoint || port == 0 ? endpoint : balance_endpoint_at(binding, ip, 0);
+}
+
+// Is it an address that packets to members are sent from with full NAT?
+static inline bool balance_is_source(const struct balance_binding *binding, const struct sl_ip *ip)
+{
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(ip);; at++) {
+        const struct sl_ip *source = &binding->source[at & binding->source_mask];
+        if (sl_ip_is_zero(source))
+            return false;
+        if (sl_ip_equal(source, ip))
+            return true;
+    }
+}
+
+// The worker that a port of such an address belongs to: answers know no client.
+static inline uint32_t balance_port_owner(sl_be16 port, uint32_t workers)
+{
+    return (uint32_t)__builtin_bswap16(port) % workers;
 }
 
 // The service that a packet with this key meets, index into service[] or SL_BALANCE_NONE. Of an ICMP error: the one of

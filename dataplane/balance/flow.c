@@ -130,6 +130,7 @@ void balance_tables_taken(struct worker *worker, const struct tables *old_tables
     if (worker->flows == NULL)
         return;
     timeouts_take(worker->flows, worker->tables);
+    balance_blocks_take(worker->balance);
     if ((table ? table->segment.serial : 0) == (old ? old->segment.serial : 0))
         return;
     worker->flows->sweep_rearm = true; // timeouts may be shorter now
@@ -156,8 +157,8 @@ void balance_watch(struct worker *worker)
 
 // ---- packets ------------------------------------------------------------------------------------------------
 // A packet of a cut flow: both ends are told. Its own resets go through, and a new connection is none of its business.
-static enum balance_admission admit_cut(struct worker *worker, struct burst *burst, struct packet *packet,
-                                        const struct sl_flow *flow, uint32_t direction)
+enum balance_admission balance_admit_cut(struct worker *worker, struct burst *burst, struct packet *packet,
+                                         const struct sl_flow *flow, uint32_t direction)
 {
     if (packet->flags & PACKET_ICMP_ERROR || packet->tcp_flags & SL_TCP_RST)
         return BALANCE_PASS;
@@ -167,50 +168,18 @@ static enum balance_admission admit_cut(struct worker *worker, struct burst *bur
     return BALANCE_GONE;
 }
 
-static inline void count_in(const struct balance *balance, const struct packet *packet,
-                            const struct sl_flow *flow)
+void balance_first_answer(const struct balance *balance, const struct packet *packet, uint32_t mapping)
 {
-    struct sl_balance_service_counters *service =
-        balance_service_count(balance, SL_FLOW_SERVICE(flow->mapping));
-    struct sl_balance_member_counters *member = balance_member_count(balance, SL_FLOW_MEMBER(flow->mapping));
+    struct sl_balance_member_counters *member = balance_member_count(balance, SL_FLOW_MEMBER(mapping));
 
-    service->packets_in++;
-    service->bytes_in += packet->l3_len;
-    member->packets_in++;
-    member->bytes_in += packet->l3_len;
-    if (unlikely(packet->flags & PACKET_SYN && flow->packets1 == 0 && flow->packets0 == SYNS_UNANSWERED - 1))
-        member->unanswered++;
-}
-
-static inline void count_out(const struct balance *balance, const struct packet *packet,
-                             const struct sl_flow *flow)
-{
-    struct sl_balance_service_counters *service =
-        balance_service_count(balance, SL_FLOW_SERVICE(flow->mapping));
-    struct sl_balance_member_counters *member = balance_member_count(balance, SL_FLOW_MEMBER(flow->mapping));
-
-    service->packets_out++;
-    service->bytes_out += packet->l3_len;
-    member->packets_out++;
-    member->bytes_out += packet->l3_len;
-    if (likely(flow->packets1 != 0))
-        return;
     if (packet->tcp_flags & SL_TCP_RST)
         member->resets++;
     else
         member->answered++;
 }
 
-enum balance_admission balance_admit(struct worker *worker, struct burst *burst, struct packet *packet,
-                                     struct sl_flow *flow, uint32_t direction)
+void balance_syn_again(const struct balance *balance, const struct sl_flow *flow)
 {
-    if (unlikely(flow->flags & BALANCE_CUT))
-        return admit_cut(worker, burst, packet, flow, direction);
-    if (unlikely(packet->flags & PACKET_ICMP_ERROR))
-        return BALANCE_PASS;
-    if (direction)
-        count_out(worker->balance, packet, flow);
-    else
-        count_in(worker->balance, packet, flow);
-    return BALANCE_PASS;
+    if (flow->packets1 == 0 && flow->packets0 == SYNS_UNANSWERED - 1)
+        balance_member_count(balance, SL_FLOW_MEMBER(flow->mapping))->unanswered++;
 }

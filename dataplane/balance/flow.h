@@ -28,8 +28,54 @@ enum balance_admission {
     BALANCE_REOPEN // a new connection between the same ports: the flow has been ended, look again
 };
 
+// A packet of a cut flow.
+enum balance_admission balance_admit_cut(struct worker *worker, struct burst *burst, struct packet *packet,
+                                         const struct sl_flow *flow, uint32_t direction);
+// The flow's first answer comes; a SYN of the flow comes.
+void balance_first_answer(const struct balance *balance, const struct packet *packet, uint32_t mapping);
+void balance_syn_again(const struct balance *balance, const struct sl_flow *flow);
+
+static inline void balance_count_in(const struct balance *balance, uint32_t mapping, uint16_t len_bytes)
+{
+    struct sl_balance_service_counters *service = balance_service_count(balance, SL_FLOW_SERVICE(mapping));
+    struct sl_balance_member_counters *member = balance_member_count(balance, SL_FLOW_MEMBER(mapping));
+
+    service->packets_in++;
+    service->bytes_in += len_bytes;
+    member->packets_in++;
+    member->bytes_in += len_bytes;
+}
+
+static inline void balance_count_out(const struct balance *balance, uint32_t mapping, uint16_t len_bytes)
+{
+    struct sl_balance_service_counters *service = balance_service_count(balance, SL_FLOW_SERVICE(mapping));
+    struct sl_balance_member_counters *member = balance_member_count(balance, SL_FLOW_MEMBER(mapping));
+
+    service->packets_out++;
+    service->bytes_out += len_bytes;
+    member->packets_out++;
+    member->bytes_out += len_bytes;
+}
+
 // A packet of a balanced flow, before anything in it or in the flow is changed.
-enum balance_admission balance_admit(struct worker *worker, struct burst *burst, struct packet *packet,
-                                     struct sl_flow *flow, uint32_t direction);
+static inline enum balance_admission balance_admit(struct worker *worker, struct burst *burst,
+                                                   struct packet *packet, struct sl_flow *flow,
+                                                   uint32_t direction)
+{
+    if (unlikely(flow->flags & BALANCE_CUT))
+        return balance_admit_cut(worker, burst, packet, flow, direction);
+    if (unlikely(packet->flags & PACKET_ICMP_ERROR))
+        return BALANCE_PASS;
+    if (direction) {
+        balance_count_out(worker->balance, flow->mapping, packet->l3_len);
+        if (unlikely(flow->packets1 == 0))
+            balance_first_answer(worker->balance, packet, flow->mapping);
+    } else {
+        balance_count_in(worker->balance, flow->mapping, packet->l3_len);
+        if (unlikely(packet->flags & PACKET_SYN))
+            balance_syn_again(worker->balance, flow);
+    }
+    return BALANCE_PASS;
+}
 
 #endif

@@ -41,7 +41,7 @@ bool balance_member_takes(const struct balance_choice *choice, const struct sl_b
         return false;
     if (likely(member->flow_limit == 0) || below_limit(balance, member))
         return true;
-    sl_balance_member_counters(balance->counters, balance->worker, member->slot)->limited++;
+    balance_member_count(balance, member->slot)->limited++;
     return false;
 }
 

@@ -46,7 +46,7 @@ bool balance_member_takes(const struct balance_choice *choice, const struct sl_b
 static inline uint32_t balance_member_flows(const struct balance *balance,
                                             const struct sl_balance_member *member)
 {
-    return sl_balance_member_counters(balance->counters, balance->worker, member->slot)->flows_now;
+    return balance_member_count(balance, member->slot)->flows_now;
 }
 
 #endif

@@ -175,6 +175,8 @@ static uint32_t flow_open(struct opening *o, enum sl_flow_state state)
         index = flow_make(o, member, state);
         if (likely(index >= 0))
             return made(o, member, (uint32_t)index);
+        if (index == -EPROTONOSUPPORT)
+            return drop(o, SL_DROP_nat_protocol);
         if (index != -EEXIST)
             break;
         before = member;

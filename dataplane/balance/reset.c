@@ -4,6 +4,7 @@
 #include "balance/reset.h"
 
 #include "balance/state.h"
+#include "balance/way.h"
 #include "icmp/limit.h"
 #include "wire/emit.h"
 #include "worker/drop.h"
@@ -150,8 +151,12 @@ void balance_reset_both(struct worker *worker, struct burst *burst, struct packe
     struct segment back = answer_to(packet, direction ? &flow->key1 : &flow->key0);
     struct segment on = in_place_of(packet, direction ? &flow->key0 : &flow->key1);
 
-    // Without a slot left in the burst the other end is reset when it sends something itself.
-    if (burst->count < BURST_MAX) {
+    const struct sl_balance_pool *pool;
+    const struct sl_balance_member *member;
+
+    // Without a slot left in the burst the other end is reset when it sends something itself. A member that has the
+    // connection under the service's address would not know this reset: it learns of the end from its client's.
+    if (burst->count < BURST_MAX && !balance_way_is_other(worker, flow, &pool, &member)) {
         struct rte_mbuf *m = segment_emit(worker, &on);
         if (m != NULL)
             slot_fill(worker, burst, &burst->packet[burst->count++], m, &on);

@@ -97,12 +97,21 @@ void balance_free(struct balance *balance)
     free(balance);
 }
 
+void balance_blocks_take(struct balance *balance)
+{
+    const struct sl_balance_counters *counters = balance->counters;
+
+    for (uint32_t chunk = 0; chunk < SL_BALANCE_CHUNKS && counters->chunk[chunk] != NULL; chunk++)
+        balance->block[chunk] = &counters->chunk[chunk]->block[balance->worker];
+}
+
 // ---- generations --------------------------------------------------------------------------------------------
 // Flows of an earlier process count again; those that no service or member is left for go.
 static void flows_adopt(struct balance *balance, const struct tables *tables)
 {
     struct flow_table *flows = balance->flows;
 
+    balance_blocks_take(balance);
     for (uint32_t i = 0; i < flows->capacity && flows->adopted > 0; i++) {
         struct sl_flow *flow = &flows->entry[i];
         if (flow->kind != SL_FLOW_BALANCE)

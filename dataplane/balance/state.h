@@ -15,6 +15,8 @@ struct balance {
     struct balance_share *share;
     struct flow_table *flows;
     const struct sl_balance_counters *counters; // of all workers; chunks appear, and stay
+    struct sl_balance_counter_block
+        *block[SL_BALANCE_CHUNKS]; // this worker's, as far as tables in use have slots
     uint32_t worker, workers;
     uint64_t random;
     uint64_t swept_serial, swept_epoch; // table and sweep_epoch up to which flows have been asked to be swept
@@ -36,14 +38,17 @@ static inline uint64_t balance_random(struct balance *balance)
 static inline struct sl_balance_service_counters *balance_service_count(const struct balance *balance,
                                                                         uint32_t slot)
 {
-    return sl_balance_service_counters(balance->counters, balance->worker, slot);
+    return &balance->block[slot / SL_BALANCE_CHUNK_SERVICES]->service[slot % SL_BALANCE_CHUNK_SERVICES];
 }
 
 static inline struct sl_balance_member_counters *balance_member_count(const struct balance *balance,
                                                                       uint32_t slot)
 {
-    return sl_balance_member_counters(balance->counters, balance->worker, slot);
+    return &balance->block[slot / SL_BALANCE_CHUNK_MEMBERS]->member[slot % SL_BALANCE_CHUNK_MEMBERS];
 }
+
+// Takes up the chunks of counters that have been made.
+void balance_blocks_take(struct balance *balance);
 
 // share.c: the share adopts the flows of what is registered. NULL takes it out. Main thread.
 void balance_share_register(struct balance_share *share, uint32_t worker, struct balance *balance);

@@ -25,12 +25,17 @@ static inline struct sl_flow_key balance_answer_key(uint8_t proto, const struct 
     };
 }
 
-// Completes the new flow for its pool's way. 0; -ENOSPC: no source port is left.
+// Completes the new flow for its pool's way. 0; -ENOSPC: no source port is left; -EPROTONOSUPPORT: full NAT does not
+// know the protocol.
 int balance_way_prepare(struct worker *worker, const struct sl_balance_pool *pool, struct flow_new *new);
 
 // Sends a packet to a member of a pool whose way is not DNAT or full NAT: as it is, to the member's MAC or in a tunnel.
 // It has been moved on, rejected or dropped.
 void balance_way_send(struct worker *worker, struct burst *burst, struct packet *packet,
                       const struct sl_balance_pool *pool, const struct sl_balance_member *member);
+
+// Is the flow's member reached by such a way? Then pool and member are set.
+bool balance_way_is_other(const struct worker *worker, const struct sl_flow *flow,
+                          const struct sl_balance_pool **pool, const struct sl_balance_member **member);
 
 #endif

@@ -27,14 +27,14 @@ static bool key_plausible(const struct sl_flow_key *key)
     return sl_ip_is_v4(&src) && sl_ip_is_v4(&dst);
 }
 
-// Both ends of a key are of one family. With full NAT the remote end is another in answers, so there is no more to be
+// Members in tunnels may be of another family, and with full NAT the remote end is another in answers: no more can be
 // compared here; whether service and member are as the flow says is seen when there is a generation.
 static bool balance_valid(const struct sl_flow *flow)
 {
-    struct sl_ip end[] = {flow->key0.src, flow->key0.dst, flow->key1.src, flow->key1.dst};
+    struct sl_ip end[] = {flow->key0.src, flow->key0.dst};
 
     return flow->flags & SL_FLOW_INBOUND && flow->mapping != FLOW_NONE && flow->state < SL_FLOW_STATES &&
-           sl_ip_is_v4(&end[0]) == sl_ip_is_v4(&end[1]) && sl_ip_is_v4(&end[2]) == sl_ip_is_v4(&end[3]);
+           sl_ip_is_v4(&end[0]) == sl_ip_is_v4(&end[1]);
 }
 
 static bool proto_fits(const struct sl_flow *flow)

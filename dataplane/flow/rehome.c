@@ -22,6 +22,16 @@ static uint32_t owner_of(const struct sl_flow *flow, uint32_t worker_count)
     return nat_owner(flow->flags & SL_FLOW_INBOUND ? flow->key1.src.w[3] : flow->key0.src.w[3], worker_count);
 }
 
+// With full NAT the source port names the worker that answers go to. Where that is no longer the client's, both sides
+// cannot be had.
+static bool stays_whole(const struct sl_flow *flow, uint32_t worker_count)
+{
+    struct sl_ip client = flow->key0.src, remote = flow->key1.dst;
+
+    return flow->kind != SL_FLOW_BALANCE || sl_ip_equal(&client, &remote) ||
+           balance_port_owner(flow->key1.dport, worker_count) == owner_of(flow, worker_count);
+}
+
 // Copies one flow to its owner. False: no room there, or it is there already.
 static bool flow_import(struct flow_table *table, const struct sl_flow *old)
 {
@@ -58,7 +68,7 @@ static int64_t segment_import(const struct sl_segment_map *map, struct flow_tabl
 
     for (uint32_t i = 0; i < file->capacity; i++)
         if (flow_entry_valid(&entry[i]))
-            moved += flow_import(tables[owner_of(&entry[i], worker_count)], &entry[i]);
+            moved += stays_whole(&entry[i], worker_count) && flow_import(tables[owner_of(&entry[i], worker_count)], &entry[i]);
     return moved;
 }
 

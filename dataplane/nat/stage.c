@@ -5,6 +5,7 @@
 #include "balance/flow.h"
 #include "balance/open.h"
 #include "balance/rewrite.h"
+#include "balance/way.h"
 #include "flow/end.h"
 #include "flow/flow.h"
 #include "nat/binding.h"
@@ -131,6 +132,28 @@ static inline void send_on(struct worker *worker, struct burst *burst, struct pa
     }
 }
 
+// To a member that answers past the gateway: nobody sees its answers, so the client's packets alone say how the
+// connection stands. False: the member is reached by translation.
+static bool send_untranslated(struct worker *worker, struct burst *burst, struct packet *packet,
+                              struct sl_flow *flow, uint32_t ref)
+{
+    const struct sl_balance_pool *pool;
+    const struct sl_balance_member *member;
+
+    if (!balance_way_is_other(worker, flow, &pool, &member))
+        return false;
+    if (!(packet->flags & PACKET_ICMP_ERROR)) {
+        flow->flags |= packet->flags & PACKET_TCP ? SL_FLOW_SYN_1 | SL_FLOW_FIN_1 : 0;
+        if (!(packet->flags & PACKET_TCP) && flow->packets0 > 0)
+            flow->state = SL_FLOW_ESTABLISHED;
+        track(worker, packet, flow, ref);
+        flow->seen_ms = worker->now_ms;
+        account(flow, 0, packet->l3_len);
+    }
+    balance_way_send(worker, burst, packet, pool, member);
+    return true;
+}
+
 static __rte_noinline void translate_balanced(struct worker *worker, struct burst *burst,
                                               struct packet *packet, uint32_t ref, bool turned)
 {
@@ -148,6 +171,10 @@ static __rte_noinline void translate_balanced(struct worker *worker, struct burs
     case BALANCE_PASS:
         break;
     }
+    const struct balance_binding *binding = worker->tables->balance_binding; // NULL: its sweep is under way
+    if (unlikely(binding != NULL && binding->one_way) && direction == 0 &&
+        send_untranslated(worker, burst, packet, flow, ref))
+        return;
     const struct sl_flow_key *to = direction ? &flow->key0 : &flow->key1;
     packet->flow = ref;
     packet->flags |= PACKET_TRANSLATED;

@@ -80,20 +80,20 @@ uint32_t steer_owner_nat(const struct worker *worker, const struct sl_flow_key *
     return owner_of(worker, to, key, proto);
 }
 
-// A client's flows are with one worker, from whichever side their packets come.
-static const struct sl_ip *client_of(const struct balance_binding *balance, const struct packet *packet,
-                                     struct sl_ip *client, bool past_member)
+// A client's flows are with one worker, from whichever side their packets come; SL_BALANCE_NONE: no service's packet.
+// With full NAT the port that answers go to says whose they are.
+static uint32_t owner_balanced(const struct worker *worker, const struct balance_binding *balance,
+                               const struct packet *packet, bool past_member)
 {
-    struct sl_ip src = packet->key.src;
+    struct sl_ip src = packet->key.src, dst = packet->key.dst;
 
-    *client = src;
     if (balance_service_of(balance, &packet->key, packet->key_proto) != SL_BALANCE_NONE)
-        return client;
-    *client = packet->key.dst;
-    if (!past_member && balance_filter_has(balance, &src) &&
-        balance_endpoint_find(balance, &src, packet->key.sport))
-        return client;
-    return NULL;
+        return balance_owner(&src, worker->count);
+    if (past_member || !balance_filter_has(balance, &src) ||
+        !balance_endpoint_find(balance, &src, packet->key.sport))
+        return SL_BALANCE_NONE;
+    return balance_is_source(balance, &dst) ? balance_port_owner(packet->key.dport, worker->count)
+                                            : balance_owner(&dst, worker->count);
 }
 
 // An ICMP error's key is that of the flow's packets that travel its way, so it is steered as they are.
@@ -101,12 +101,10 @@ static uint32_t owner_of_packet(const struct worker *worker, const struct burst 
                                 const struct packet *packet)
 {
     const struct balance_binding *balance = worker->tables->balance_binding;
-    struct sl_ip ip;
-    const struct sl_ip *client =
-        balance ? client_of(balance, packet, &ip, burst->hops & STEER_PAST_MEMBER) : NULL;
+    uint32_t owner = balance ? owner_balanced(worker, balance, packet, burst->hops & STEER_PAST_MEMBER)
+                             : SL_BALANCE_NONE;
 
-    return client ? balance_owner(client, worker->count)
-                  : steer_owner_nat(worker, &packet->key, packet->key_proto);
+    return owner != SL_BALANCE_NONE ? owner : steer_owner_nat(worker, &packet->key, packet->key_proto);
 }
 
 // Fragments of datagrams that are merely routed stay as they are.

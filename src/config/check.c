@@ -123,6 +123,19 @@ int check_set_named(struct check *check, const char *name)
     return not_there(check, "set", name, &nearest, "'prefilter.sets'");
 }
 
+int check_server_pool_named(struct check *check, const char *name)
+{
+    struct sl_suggestion nearest;
+
+    sl_suggest_init(&nearest, name);
+    for (unsigned i = 0; i < check->config->pools_count; i++)
+        if (strcmp(check->config->pools[i].name, name) == 0)
+            return (int)i;
+    for (unsigned i = 0; i < check->config->pools_count; i++)
+        sl_suggest_offer(&nearest, check->config->pools[i].name);
+    return not_there(check, "pool", name, &nearest, "'pools'");
+}
+
 const struct check_link *check_link_of(const struct check *check, const struct sl_ip *ip, int port)
 {
     const struct check_link *best = NULL;
@@ -221,8 +234,12 @@ int check_config(const struct sl_config *config, const struct sl_tree *tree, con
         error = check_nat(&check);
     }
     if (!error)
+        error = check_balance(&check);
+    if (!error)
         error = check_routes(&check);
     free(check.link);
     free(check.range);
+    free(check.member);
+    free(check.service_address);
     return error;
 }

@@ -20,6 +20,16 @@ struct check_pool_range {
     unsigned pool, address; // nat.pools[pool].addresses[address]
 };
 
+struct check_member { // of a pool
+    struct sl_ip ip;
+    unsigned pool, member; // pools[pool].members[member]
+};
+
+struct check_service_address {
+    struct sl_ip ip;
+    unsigned service, address; // services[service].addresses[address]
+};
+
 struct check {
     const struct sl_config *config;
     const struct sl_tree *tree;
@@ -30,6 +40,10 @@ struct check {
     unsigned link_count;
     struct check_pool_range *range; // sorted by first address
     unsigned range_count;
+    struct check_member *member; // sorted by address
+    unsigned member_count;
+    struct check_service_address *service_address; // likewise
+    unsigned service_address_count;
     char path[160]; // where the next fault is
     char mend[256];
 };
@@ -43,6 +57,12 @@ void check_neighbors(struct check *check);
 int check_routes(struct check *check);
 int check_nat(struct check *check);
 void check_prefilter(struct check *check);
+int check_balance(struct check *check);
+// Inside check_balance():
+int check_services(struct check *check);
+void check_health(struct check *check, unsigned pool);
+// The only port of the only service that uses a pool; 0: it has several, any, or none.
+uint16_t check_service_port(const struct check *check, const char *pool);
 
 // ---- telling ------------------------------------------------------------------------------------------------
 // Where the next fault is ("ports[0].mtu"), then perhaps how to mend it, then what it is.
@@ -58,10 +78,14 @@ unsigned check_line(const struct check *check, const char *format, ...) __attrib
 int check_port_named(struct check *check, const char *name);
 int check_pool_named(struct check *check, const char *name);
 int check_set_named(struct check *check, const char *name);
+int check_server_pool_named(struct check *check, const char *name);
 // The link that holds an address, the longest first; NULL where none does. `port` -1: of any port.
 const struct check_link *check_link_of(const struct check *check, const struct sl_ip *ip, int port);
 // The gateway's own address that equals it, or NULL.
 const struct check_link *check_own(const struct check *check, const struct sl_ip *ip);
+// A service's address, or a member, that equals it; NULL.
+const struct check_service_address *check_service_of(const struct check *check, const struct sl_ip *ip);
+const struct check_member *check_member_of(const struct check *check, const struct sl_ip *ip);
 // A pool's range that overlaps this one, or NULL.
 const struct check_pool_range *check_pool_of(const struct check *check, struct sl_range range);
 

@@ -10,7 +10,7 @@
 #include "config/schema.h"
 
 struct schema {
-    void *block[64]; // everything allocated for it
+    void *block[128]; // everything allocated for it
     unsigned blocks;
 };
 

@@ -41,6 +41,8 @@ static int resolve_files(const struct sl_key *keys, void *base, const char *fold
 
         if (key->type == SL_KEY_MAP)
             error = resolve_files(key->keys, field, folder);
+        else if (key->type == SL_KEY_TEXT && key->text == SL_TEXT_FILE && *(char **)field)
+            error = resolve_text(field, folder);
         else if (key->type == SL_KEY_TEXTS && key->text == SL_TEXT_FILE)
             for (unsigned i = 0; i < sl_key_count(key, base) && !error; i++)
                 error = resolve_text(&(*(char ***)field)[i], folder);

@@ -128,6 +128,88 @@ struct sl_config_icmp {
     uint32_t error_burst;
 };
 
+// ---- balancing: schema_balance.c --------------------------------------------------------------------------------
+struct sl_config_service {
+    char *name;
+    char **addresses; // "198.51.100.80", "2001:db8:100::80"
+    unsigned addresses_count;
+    int protocol; // IPPROTO_TCP, _UDP, _SCTP; 0, keyword `any`: all of IP
+    char *ports;  // "80", "8000-8099", "any"; absent: any
+    char *pool;
+    uint32_t flow_rate;   // new flows a second; 0: no limit
+    uint32_t source_rate; // the same of a source address
+    uint32_t affinity;    // seconds; 0: none
+    uint8_t affinity_len_v4, affinity_len_v6;
+    int when_full, when_flooded;                                // bool: without a flow, instead of dropped
+    uint32_t timeout_new, timeout_established, timeout_closing; // seconds; 0: as nat.timeouts
+};
+
+struct sl_config_member {
+    char *address;
+    uint16_t port;   // 0, keyword `same`: the one the client sent to
+    uint16_t weight; // default 100
+    bool backup;
+    bool enabled;   // default true
+    uint32_t limit; // flows at a time; 0: no limit
+};
+
+enum sl_config_health_type { // each is one of control/health's kinds; by their order, after none
+    SL_CONFIG_HEALTH_NONE,
+    SL_CONFIG_HEALTH_TCP,
+    SL_CONFIG_HEALTH_HTTP,
+    SL_CONFIG_HEALTH_HTTPS,
+    SL_CONFIG_HEALTH_ICMP,
+    SL_CONFIG_HEALTH_UDP,
+    SL_CONFIG_HEALTH_SCRIPT,
+    SL_CONFIG_HEALTH_TYPES
+};
+
+struct sl_config_passive {
+    uint32_t failures;                // 0: never held back
+    uint32_t share;                   // percent
+    uint32_t window, hold, hold_most; // milliseconds
+};
+
+struct sl_config_damping {
+    uint32_t half_life; // milliseconds; 0: none
+    uint32_t suppress, reuse;
+    uint32_t most; // milliseconds
+};
+
+struct sl_config_health {
+    int type;                   // enum sl_config_health_type
+    uint16_t port;              // 0, keyword `member`: the member's, or the service's
+    uint32_t interval, timeout; // milliseconds; timeout 0, keyword `auto`
+    uint32_t rise, fall;
+    uint32_t jitter; // percent
+    bool optimistic, orderly_close;
+    char *method, *path, *host; // of http and https
+    char **status;              // "200", "300-399"
+    unsigned status_count;
+    char *header, *header_text, *body;
+    char *sni, *ca_file; // of https
+    bool verify;
+    char *send, *expect; // of udp; "\x00" is a byte
+    bool silence_is_good;
+    char *script;
+    char **arguments;
+    unsigned arguments_count;
+    struct sl_config_passive passive;
+    struct sl_config_damping damping;
+};
+
+struct sl_config_server_pool {
+    char *name;
+    int balance;          // enum sl_balance_method
+    int way;              // enum sl_balance_way
+    int on_down;          // enum sl_balance_on_down
+    uint32_t maglev_size; // 0, keyword `auto`
+    uint32_t slow_start;  // seconds
+    struct sl_config_member *members;
+    unsigned members_count;
+    struct sl_config_health health;
+};
+
 struct sl_config {
     uint32_t version; // key "sluice", must be 1
     struct sl_config_port *ports;
@@ -141,6 +223,11 @@ struct sl_config {
     unsigned neighbors_count;
     uint32_t neighbor_capacity; // default 4096
     struct sl_config_nat nat;
+    struct sl_config_service *services;
+    unsigned services_count;
+    struct sl_config_server_pool *pools;
+    unsigned pools_count;
+    uint64_t balance_seed; // gateways with the same choose alike
     struct sl_config_prefilter prefilter;
     struct sl_config_flow flow;
     struct sl_config_icmp icmp;

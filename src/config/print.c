@@ -75,8 +75,15 @@ static void print_list(struct emit *emit, const struct sl_key *key, const void *
     }
 }
 
+// Without anything that could be written: a map of nothing but lists that are empty is none of the keys it may have.
 static bool is_nothing(const struct sl_key *key, const void *base)
 {
+    if (key->type == SL_KEY_MAP) {
+        for (const struct sl_key *inner = key->keys; inner->name; inner++)
+            if (!is_nothing(inner, sl_key_field_const(key, base)))
+                return false;
+        return true;
+    }
     if (key->type == SL_KEY_TEXT)
         return sl_key_text(key, base, 0) == NULL;
     return (key->type == SL_KEY_TEXTS || key->type == SL_KEY_MAPS) && sl_key_count(key, base) == 0;

@@ -6,15 +6,9 @@
 #include <netinet/in.h>
 #include "shm/layout.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-// Where a field lies. The rest of a row is written with designated initialisers, so that it can be read.
-#define FIELD(structure, member)                                                                             \
-    .offset = offsetof(struct structure, member), .size = sizeof(((struct structure *)0)->member)
-#define LIST(structure, member)                                                                              \
-    .offset = offsetof(struct structure, member), .size = sizeof(*((struct structure *)0)->member),          \
-    .count_offset = offsetof(struct structure, member##_count)
-#define WORDS(list) .words = list, .word_count = COUNT(list)
+#define FIELD SL_FIELD
+#define LIST  SL_LIST
+#define WORDS SL_WORDS
 
 static const struct sl_word mss_words[] = {{"none", SL_CONFIG_MSS_NONE}, {"auto", SL_CONFIG_MSS_AUTO}};
 static const struct sl_word kind_words[] = {{"via", SL_CONFIG_ROUTE_VIA},
@@ -260,6 +254,14 @@ const struct sl_key sl_config_keys[] = {
      .fallback = 4096, .unit = "neighbors", .example = "4096",
      .help = "Stations on the links that can be known at once. Read when the data plane starts."},
     {"nat", SL_KEY_MAP, FIELD(sl_config, nat), .keys = nat_keys, .help = "IPv4 address translation."},
+    {"services", SL_KEY_MAPS, LIST(sl_config, services), .max = SL_BALANCE_SERVICES, .keys = sl_service_keys,
+     .compact = true, .help = "Addresses behind which a pool of servers stands: layer-4 balancing."},
+    {"pools", SL_KEY_MAPS, LIST(sl_config, pools), .max = SL_BALANCE_MEMBERS, .keys = sl_server_pool_keys,
+     .help = "Servers that share the flows of services."},
+    {"balance-seed", SL_KEY_UINT, FIELD(sl_config, balance_seed), .max = UINT32_MAX, .unit = "",
+     .example = "0",
+     .help = "Gateways with the same pools and the same seed send a flow to the same member. Another number "
+             "on gateways that serve alone keeps strangers from choosing a member by their own port."},
     {"prefilter", SL_KEY_MAP, FIELD(sl_config, prefilter), .keys = prefilter_keys,
      .help = "What is dropped before anything else looks at it; in the kernel's XDP hook on AF_XDP ports."},
     {"flow", SL_KEY_MAP, FIELD(sl_config, flow), .keys = flow_keys, .help = "The session tables."},

@@ -29,7 +29,11 @@ enum sl_text_kind { // what a text must be; read by text.h and base/ip.h
     SL_TEXT_PREFIX4,
     SL_TEXT_ADDRESS,
     SL_TEXT_ADDRESS4,
+    SL_TEXT_STATION, // an address, not loopback, multicast or unspecified
     SL_TEXT_RANGE,
+    SL_TEXT_PORTS,   // PORT, FIRST-LAST or any
+    SL_TEXT_STATUS,  // of HTTP: 200 or 200-299
+    SL_TEXT_BYTES,   // text with \xHH for bytes
     SL_TEXT_OUTSIDE, // ADDRESS:PORT or ADDRESS:FIRST-LAST
     SL_TEXT_INSIDE,  // ADDRESS:PORT
     SL_TEXT_MAC,
@@ -64,8 +68,18 @@ struct sl_key {
     const char *example;       // a value as one would write it
 };
 
-// The rows of the whole file.
+// The rows of the whole file, and those of `services` and `pools`, which have a file of their own.
 extern const struct sl_key sl_config_keys[];
+extern const struct sl_key sl_service_keys[];
+extern const struct sl_key sl_server_pool_keys[];
+
+// Where a field lies. The rest of a row is written with designated initialisers, so that it can be read.
+#define SL_FIELD(structure, member)                                                                          \
+    .offset = offsetof(struct structure, member), .size = sizeof(((struct structure *)0)->member)
+#define SL_LIST(structure, member)                                                                           \
+    .offset = offsetof(struct structure, member), .size = sizeof(*((struct structure *)0)->member),          \
+    .count_offset = offsetof(struct structure, member##_count)
+#define SL_WORDS(list) .words = list, .word_count = sizeof(list) / sizeof((list)[0])
 
 // What a kind of text looks like, for the reference and for messages: "an IPv4 prefix like 192.0.2.0/24".
 const char *sl_text_kind_says(enum sl_text_kind kind);

@@ -74,6 +74,31 @@ static int port_parse(const char *text, size_t length)
     return port <= 65535 ? port : -1;
 }
 
+int sl_ports_parse(const char *text, struct sl_ports *ports)
+{
+    size_t dash = strcspn(text, "-");
+
+    if (strcmp(text, "any") == 0) {
+        *ports = (struct sl_ports){0, 65535};
+        return 0;
+    }
+    int first = port_parse(text, dash);
+    int last = text[dash] == '-' ? port_parse(text + dash + 1, strlen(text + dash + 1)) : first;
+    if (first < 0 || last < 0)
+        return -EINVAL;
+    *ports = (struct sl_ports){(uint16_t)first, (uint16_t)last};
+    return last < first ? -ERANGE : 0;
+}
+
+int sl_status_parse(const char *text, struct sl_ports *status)
+{
+    int error = sl_ports_parse(text, status);
+
+    if (error == 0 && (status->first < 100 || status->last > 599))
+        error = -EINVAL;
+    return error;
+}
+
 int sl_endpoint_parse(const char *text, struct sl_endpoint *endpoint)
 {
     size_t colon = strcspn(text, ":");
@@ -99,6 +124,26 @@ static int hex_digit(char c)
         return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int sl_bytes_parse(const char *text, uint8_t *out, unsigned room)
+{
+    int count = 0;
+
+    for (; *text; text++, count++) {
+        uint8_t byte = (uint8_t)*text;
+
+        if (*text == '\\' && text[1] == 'x' && text[2] && hex_digit(text[2]) >= 0 &&
+            hex_digit(text[3]) >= 0) {
+            byte = (uint8_t)(hex_digit(text[2]) << 4 | hex_digit(text[3]));
+            text += 3;
+        } else if (*text == '\\' && *++text != '\\') {
+            return -EINVAL;
+        }
+        if ((unsigned)count < room)
+            out[count] = byte;
+    }
+    return count;
 }
 
 int sl_mac_parse(const char *text, uint8_t mac[6])

@@ -23,6 +23,19 @@ struct sl_endpoint {
 };
 int sl_endpoint_parse(const char *text, struct sl_endpoint *endpoint);
 
+// "80", "8000-8099" or "any" (0 to 65535). -EINVAL: not that; -ERANGE: last before first.
+struct sl_ports {
+    uint16_t first, last;
+};
+int sl_ports_parse(const char *text, struct sl_ports *ports);
+
+// "200" or "300-399", each 100 to 599. -EINVAL; -ERANGE: last before first.
+int sl_status_parse(const char *text, struct sl_ports *status);
+
+// A text in which "\x00" stands for a byte and "\\" for a backslash. Writes at most `room` bytes to `out` and returns
+// how many there are. -EINVAL: another escape.
+int sl_bytes_parse(const char *text, uint8_t *out, unsigned room);
+
 // "02:00:00:00:00:01": a station's address, not a group's, not zero. -EINVAL.
 int sl_mac_parse(const char *text, uint8_t mac[6]);
 

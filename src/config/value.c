@@ -83,6 +83,41 @@ static int check_address(enum sl_text_kind kind, const char *text, struct value_
     return 0;
 }
 
+static bool never_a_station(const struct sl_ip *ip);
+
+static int check_station(const char *text, struct value_fault *fault)
+{
+    struct sl_ip ip;
+    int error = check_address(SL_TEXT_STATION, text, fault);
+
+    if (error)
+        return error;
+    sl_ip_parse(text, &ip);
+    if (never_a_station(&ip))
+        return fault_what(fault, "'%.80s' cannot be a station's address (loopback, multicast or unspecified)",
+                          text);
+    return 0;
+}
+
+static int check_ports(enum sl_text_kind kind, const char *text, struct value_fault *fault)
+{
+    struct sl_ports ports;
+    int error = kind == SL_TEXT_PORTS ? sl_ports_parse(text, &ports) : sl_status_parse(text, &ports);
+
+    if (error == -ERANGE)
+        return fault_what(fault, "'%.80s' ends before it begins", text);
+    return error ? not_that(kind, text, fault) : 0;
+}
+
+static int check_bytes(const char *text, struct value_fault *fault)
+{
+    int count = sl_bytes_parse(text, NULL, 0);
+
+    if (count > 1024)
+        return fault_what(fault, "%d bytes are more than a datagram of ours holds, 1024", count);
+    return count < 0 ? not_that(SL_TEXT_BYTES, text, fault) : 0;
+}
+
 // The address of a link's own subnet or of its broadcast is nobody's (RFC 1122 section 3.2.1.3); /31 and /32 have
 // neither (RFC 3021).
 static int check_host_part(const struct sl_interface *interface, const char *text, struct value_fault *fault)
@@ -221,6 +256,13 @@ int value_check_text(enum sl_text_kind kind, const char *text, struct value_faul
     case SL_TEXT_ADDRESS:
     case SL_TEXT_ADDRESS4:
         return check_address(kind, text, fault);
+    case SL_TEXT_STATION:
+        return check_station(text, fault);
+    case SL_TEXT_PORTS:
+    case SL_TEXT_STATUS:
+        return check_ports(kind, text, fault);
+    case SL_TEXT_BYTES:
+        return check_bytes(text, fault);
     case SL_TEXT_RANGE:
         return check_range(text, fault);
     case SL_TEXT_OUTSIDE:

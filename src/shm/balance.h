@@ -127,7 +127,7 @@ struct sl_balance_pool {
     uint32_t source_count;
     uint16_t tunnel_port; // of GUE: destination port, host byte order
     uint16_t tunnel_mtu;  // bytes of IP that fit on the way to the members; 0: as the port's
-    // entries wanted of a maglev table, a prime; 0: chosen from `count`, see table/balance_table.h
+    // entries wanted of a maglev table; 0: chosen from `count`, see table/balance_table.h
     uint32_t maglev_size;
     uint32_t reserved[13];
 };

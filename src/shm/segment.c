@@ -89,8 +89,8 @@ int sl_run_dir_claim(const char *run_dir, const char *role, struct sl_error *err
 // sl_generation_collect().
 static void draft_paths(const struct sl_segment_spec *spec, struct sl_segment_draft *draft)
 {
-    bool one_maker =
-        spec->kind == SL_SEG_FLOW || spec->kind == SL_SEG_COUNTER || spec->kind == SL_SEG_NEIGHBOR;
+    bool one_maker = spec->kind == SL_SEG_FLOW || spec->kind == SL_SEG_COUNTER ||
+                     spec->kind == SL_SEG_NEIGHBOR || spec->kind == SL_SEG_BALANCE_COUNTER;
 
     snprintf(draft->path, sizeof(draft->path), "%s/%s", spec->dir, spec->name);
     if (one_maker)

@@ -9,23 +9,6 @@
 #define CLASS_LEAST 16 // members that room is made for at least
 
 // ---- sizes --------------------------------------------------------------------------------------------------
-static bool is_prime(uint32_t n)
-{
-    if (n < 4 || n % 2 == 0)
-        return n == 2 || n == 3;
-    for (uint32_t d = 3; d * d <= n; d += 2)
-        if (n % d == 0)
-            return false;
-    return true;
-}
-
-static uint32_t prime_from(uint32_t n)
-{
-    while (!is_prime(n))
-        n++;
-    return n;
-}
-
 // Members that a pool's lookup is sized for: a power of two, so that it stays while some come and go.
 static uint32_t member_class(uint32_t count)
 {
@@ -52,9 +35,9 @@ static uint32_t capacity_maglev(const struct sl_balance_pool *pool)
 
     if (pool->maglev_size == 0 && size < BALANCE_SIZE_LEAST)
         size = BALANCE_SIZE_LEAST;
-    if (size < pool->count)
-        size = pool->count; // an entry each, if not more
-    return size >= SL_BALANCE_SIZE_MOST ? SL_BALANCE_SIZE_MOST : prime_from(size < 3 ? 3 : size);
+    if (size > SL_BALANCE_SIZE_MOST)
+        size = SL_BALANCE_SIZE_MOST;
+    return size < pool->count ? pool->count : size; // an entry each, if not more
 }
 
 // ---- methods ------------------------------------------------------------------------------------------------

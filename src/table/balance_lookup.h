@@ -20,9 +20,9 @@ struct balance_candidates {
     uint32_t usual_weight;
 };
 
-#define BALANCE_SIZE_LEAST 10007 // of a maglev table
+#define BALANCE_SIZE_LEAST 10000 // of a maglev table
 
-// Fills entry[size], a prime number of them, above 1. 0 or -ENOMEM. `capacity_members` is what the size was chosen for
+// Fills entry[size]. 0 or -ENOMEM. `capacity_members` is what the size was chosen for
 // (members in the pool, eligible or not): it decides how far above its share a member may get.
 int balance_maglev_fill(const struct balance_candidates *candidates, uint32_t capacity_members,
                         uint16_t *entry, uint32_t size);

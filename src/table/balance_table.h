@@ -68,19 +68,20 @@ int sl_balance_update(struct sl_balance_table *table, uint32_t pool, const struc
 int sl_balance_repair(struct sl_balance_table *table);
 
 // ---- lookups ------------------------------------------------------------------------------------------------
-// Entries that a pool's lookup can have. Maglev and source hash: the prime pool->maglev_size, or where that is 0 the
-// least prime above SL_BALANCE_ENTRIES times the members, these rounded up to a power of two (16 at least). So the
-// size is the same on every gateway and after every restart, and stays while members come and go, until their number
-// passes a power of two: then flows without state move. Give maglev_size where that must not happen.
+// Entries that a pool's lookup can have. Maglev and source hash: pool->maglev_size, or where that is 0
+// SL_BALANCE_ENTRIES times the members, these rounded up to a power of two, and 10,000 at least. So the size is the same
+// on every gateway and after every restart, and stays while members come and go, until their number passes a power of
+// two: then flows without state move. Give maglev_size where that must not happen.
 uint32_t sl_balance_lookup_capacity(const struct sl_balance_pool *pool);
 
 #define SL_BALANCE_ENTRIES   100     // entries a member has at least, where all weigh the same
-#define SL_BALANCE_SIZE_MOST 8388593 // the largest prime below 2^23
+#define SL_BALANCE_SIZE_MOST 8388608 // of a maglev table
 
 // Makes a pool's lookup into entry[sl_balance_lookup_capacity()] from its members (member[0] is its first); their
 // order does not matter, but for round robin, which takes them as they stand. Returns the entries in force, 0: nobody
-// is eligible; -ENOMEM. Shares of maglev, source hash, weighted round robin and two choices are each within one entry
-// of entries * weight / sum of weights; see balance_maglev.c for how many entries move when a member goes.
+// is eligible; -ENOMEM. Shares of weighted round robin and two choices are each within one entry of
+// entries * weight / sum of weights; for those of maglev and source hash, and for how many entries move when a member
+// goes, see balance_maglev.c.
 int64_t sl_balance_lookup_build(const struct sl_balance_pool *pool, const struct sl_balance_member *member,
                                 uint16_t *entry);
 

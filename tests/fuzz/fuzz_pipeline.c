@@ -228,11 +228,16 @@ static uint32_t look(struct harness_nat *n, bool checked)
 }
 
 // ---- services -------------------------------------------------------------------------------------------------
-static uint32_t pool_with(const char *const *member, uint32_t count, uint16_t port)
+static uint32_t pool_with(const char *const *member, uint32_t count, uint16_t port,
+                          enum sl_balance_way most_way)
 {
     uint32_t pool = harness_balance_pool(balanced, (enum sl_balance_method)draw(SL_BALANCE_METHODS));
 
     balanced->pool[pool].on_down = (uint8_t)draw(SL_BALANCE_ON_DOWNS);
+    balanced->pool[pool].way = (uint8_t)(draw(2) ? 0 : draw(most_way + 1u));
+    balanced->pool[pool].source_count = 2;
+    balanced->pool[pool].tunnel_port = 6080;
+    balanced->pool[pool].tunnel_mtu = draw(2) ? 0 : 1300;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = harness_balance_member(balanced, pool, member[i], port, (uint16_t)draw(3));
         balanced->member[at].flow_limit = draw(3) ? 0 : draw(20);
@@ -260,14 +265,17 @@ static void services_change(void)
     static const char *const v4[] = {"10.1.0.1", "10.1.0.2", "10.0.0.12"}, *const v6[] = {"fd01::1",
                                                                                           "fd01::2"};
 
+    balanced->source[0] = harness_ip_of("198.51.100.107");
+    balanced->source[1] = harness_ip_of("2001:db8:100::1");
+    balanced->input.source_count = 2;
     balanced->input.service_count = balanced->input.pool_count = 0;
     balanced->input.member_count = balanced->input.listen_count = 0;
-    uint32_t service = service_of(pool_with(v4, 1 + draw(3), 8080));
+    uint32_t service = service_of(pool_with(v4, 1 + draw(3), 8080, SL_BALANCE_GUE));
     harness_balance_listen(balanced, service, BALANCE_VIP, IPPROTO_TCP, 80, 80);
     harness_balance_listen(balanced, service, BALANCE_VIP, IPPROTO_UDP, 53, 4000);
-    service = service_of(pool_with(v4, 1 + draw(2), 0));
+    service = service_of(pool_with(v4, 1 + draw(2), 0, SL_BALANCE_GUE));
     harness_balance_listen(balanced, service, draw(2) ? "198.51.100.106" : "198.51.100.100", 0, 0, 65535);
-    service = service_of(pool_with(v6, 1 + draw(2), draw(2) ? 0 : 80));
+    service = service_of(pool_with(v6, 1 + draw(2), draw(2) ? 0 : 80, SL_BALANCE_IPIP));
     harness_balance_listen(balanced, service, BALANCE_VIP_V6, (uint8_t)(draw(2) ? IPPROTO_TCP : 0), 0, 65535);
 }
 

@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bad configs and what is said of each, word for word with line and column: the table is the specification of the
 // loader's messages. A config that draws only warnings loads; one with an error does not.
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "config_fault.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include "config/load.h"
-
-// Two ports on four lines, for what needs some.
-#define PORTS                                                                                                \
-    "sluice: 1\n"                                                                                            \
-    "ports:\n"                                                                                               \
-    "- {name: lan, device: \"af_xdp:l\", addresses: [10.0.0.1/24, fd00::1/64]}\n"                            \
-    "- {name: wan, device: \"af_xdp:w\", addresses: [198.51.100.1/24]}\n"
-
-static const struct fault {
-    const char *name;
-    const char *config;
-    const char *said;
-} faults[] = {
+static const struct fault faults[] = {
     {"empty_file", "", "c: the config is empty; start it with 'sluice: 1'\n"},
     {"only_comments", "# nothing\n", "c: the config is empty; start it with 'sluice: 1'\n"},
     {"not_a_map", "- a\n", "c:1:1: a config is a map of keys; start it with 'sluice: 1'\n"},
@@ -48,7 +28,7 @@ static const struct fault {
     {"version_unknown", "sluice: 2\n", "c:1:9: sluice: 2 is out of range; write 1\n"},
     {"unknown_key_far_from_any", "sluice: 1\nfrobnicate: 1\n",
      "c:2:1: unknown key 'frobnicate'; there may be sluice, ports, routes, route-files, neighbors, "
-     "neighbor-capacity, nat, prefilter, flow, icmp\n"},
+     "neighbor-capacity, nat, services, pools, balance-seed, prefilter, flow, icmp\n"},
     {"unknown_key_near_one", "sluice: 1\nneighbours: []\n",
      "c:2:1: unknown key 'neighbours'; did you mean 'neighbors'?\n"},
     {"unknown_key_begun", "sluice: 1\nnat: {timeout: {}}\n",
@@ -390,36 +370,7 @@ static const struct fault {
      "c:5:18: flow.capacity: 1 (flows) is out of range; write 1024 to 268435456\n"},
 };
 
-#define FAULTS (sizeof(faults) / sizeof(faults[0]))
-
-static void says_where_what_and_how_to_mend(void **state)
-{
-    const struct fault *fault = *state;
-    struct sl_diagnostics diag;
-    struct sl_config *config;
-    char *said = NULL;
-    size_t length;
-
-    sl_diag_init(&diag);
-    int error = sl_config_load_text(fault->config, strlen(fault->config), "c", NULL, &config, &diag);
-    FILE *out = open_memstream(&said, &length);
-    sl_diag_print(&diag, out);
-    fclose(out);
-
-    assert_string_equal(said, fault->said);
-    assert_int_equal(error, diag.errors ? -EINVAL : 0);
-    assert_true(diag.errors ? config == NULL : config != NULL);
-    free(said);
-    sl_config_free(config);
-    sl_diag_fini(&diag);
-}
-
 int main(void)
 {
-    struct CMUnitTest tests[FAULTS];
-
-    for (size_t i = 0; i < FAULTS; i++)
-        tests[i] = (struct CMUnitTest){faults[i].name, says_where_what_and_how_to_mend, NULL, NULL,
-                                       (void *)(uintptr_t)&faults[i]};
-    return _cmocka_run_group_tests("config_faults", tests, FAULTS, NULL, NULL);
+    return run_faults("config_faults", faults, sizeof(faults) / sizeof(faults[0]));
 }

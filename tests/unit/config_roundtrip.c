@@ -45,18 +45,22 @@ static void assert_round_trip(const struct sl_config *config, bool all)
     free(text_again);
 }
 
-static void the_example_survives_printing(void **state)
+static void the_examples_survive_printing(void **state)
 {
-    struct sl_diagnostics diag;
-    struct sl_config *config;
+    static const char *const examples[] = {EXAMPLE, BALANCE};
 
-    sl_diag_init(&diag);
-    assert_int_equal(sl_config_load(EXAMPLE, &config, &diag), 0);
-    assert_int_equal(diag.errors + diag.warnings, 0);
-    assert_round_trip(config, false);
-    assert_round_trip(config, true);
-    sl_config_free(config);
-    sl_diag_fini(&diag);
+    for (unsigned i = 0; i < 2; i++) {
+        struct sl_diagnostics diag;
+        struct sl_config *config;
+
+        sl_diag_init(&diag);
+        assert_int_equal(sl_config_load(examples[i], &config, &diag), 0);
+        assert_int_equal(diag.errors + diag.warnings, 0);
+        assert_round_trip(config, false);
+        assert_round_trip(config, true);
+        sl_config_free(config);
+        sl_diag_fini(&diag);
+    }
 }
 
 static void what_is_left_out_has_its_default(void **state)
@@ -266,6 +270,52 @@ static void random_prefilter(struct text *text, unsigned ports)
             below(sets), below(2) ? "allow" : "deny");
 }
 
+static void random_health(struct text *text)
+{
+    static const char *const checks[] = {
+        "type: none",
+        "type: tcp, port: 81, orderly-close: true",
+        "type: http, path: /a, status: [200, 301-399], header: X, header-text: \"y: z\"",
+        "type: https, host: h, sni: s, verify: true, body: \"#b\", method: HEAD",
+        "type: icmp, rise: 1, fall: 9, timeout: 20, jitter: 0, optimistic: false",
+        "type: udp, port: 53, send: '\\x00\\\\', expect: \"\\\\xff\", silence-is-good: true",
+        "type: script, script: /bin/true, arguments: [\"{address}\", \"-x\"]"};
+
+    add(text, ", health: {%s", checks[below(7)]);
+    if (text->bytes[text->length - 1] != 'e' && below(2))
+        add(text, ", interval: %u, passive: {failures: %u}, damping: {half-life: %u}", 20 + below(5000),
+            below(9), below(9));
+    add(text, "}");
+}
+
+static void random_balance(struct text *text)
+{
+    static const char *const methods[] = {"maglev", "round-robin", "least-connections", "source-hash",
+                                          "two-choices"};
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+    unsigned pools = 1 + below(5);
+
+    add(text, "pools:\n");
+    for (unsigned i = 0; i < pools; i++) {
+        add(text, "- {name: web%u, balance: %s, slow-start: %u, members: [", i, methods[below(5)], below(9));
+        for (unsigned j = 0, members = 1 + below(9); j < members; j++)
+            add(text, "%s{address: 10.9.%u.%u, weight: %u, backup: %s, limit: %u, enabled: %s}",
+                j ? ", " : "", i, 1 + j, 1 + below(1000), below(2) ? "true" : "false", below(3),
+                below(9) ? "true" : "false");
+        add(text, "]");
+        if (below(2))
+            random_health(text);
+        add(text, "}\n");
+    }
+    add(text, "services:\n");
+    for (unsigned i = 0; i < pools; i++)
+        add(text,
+            "- {name: s%u, addresses: [203.0.112.%u], protocol: %s, ports: \"%u\", pool: web%u, affinity: "
+            "%u}\n",
+            i, 1 + i, protocols[below(3)], 1 + below(60000), i, below(100));
+    add(text, "balance-seed: %u\n", below(9));
+}
+
 static void random_models_survive_printing(void **state)
 {
     struct text *text = malloc(sizeof(*text));
@@ -279,6 +329,7 @@ static void random_models_survive_printing(void **state)
         random_ports(text, ports);
         random_routes(text, ports);
         random_nat(text, ports);
+        random_balance(text);
         random_prefilter(text, ports);
         if (below(2))
             add(text, "flow: {capacity: %u}\n", 1024 + below(1000000));
@@ -294,7 +345,7 @@ static void random_models_survive_printing(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_example_survives_printing),
+        cmocka_unit_test(the_examples_survive_printing),
         cmocka_unit_test(what_is_left_out_has_its_default),
         cmocka_unit_test(a_zero_that_is_written_is_not_a_default),
         cmocka_unit_test(json_is_a_config_too),

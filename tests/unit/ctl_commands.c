@@ -67,6 +67,17 @@ static void words_become_requests(void **state)
                   "{\"confirm_s\":120,\"dry\":true,\"path\":\"new.yaml\"}");
     assert_parses("config rollback 3", "config.rollback", "{\"steps\":3}");
     assert_parses("port wan", "port", "{\"port\":\"wan\"}");
+    assert_parses("service", "service", "{}");
+    assert_parses("service web", "service", "{\"service\":\"web\"}");
+    assert_parses("pool web", "pool", "{\"pool\":\"web\"}");
+    assert_parses("pool drain web 10.0.0.11:80 --deadline 2m", "pool.drain",
+                  "{\"deadline_s\":120,\"member\":\"10.0.0.11:80\",\"pool\":\"web\"}");
+    assert_parses("pool weight web [fd00::11]:80 30", "pool.weight",
+                  "{\"member\":\"[fd00::11]:80\",\"pool\":\"web\",\"weight\":30}");
+    assert_parses(
+        "explain tcp 203.0.113.7 40000 198.51.100.80 80", "explain",
+        "{\"address\":\"198.51.100.80\",\"port\":80,\"protocol\":\"tcp\",\"source\":\"203.0.113.7\","
+        "\"source_port\":40000}");
     assert_parses("route", "route", "{}");
     assert_parses("route 10.0.0.0/8 port lan --limit 5", "route",
                   "{\"filter\":\"10.0.0.0/8\",\"limit\":5,\"port\":\"lan\"}");
@@ -92,7 +103,7 @@ static void wrong_words_are_told_with_the_right_ones(void **state)
     assert_refused("route lookup 10.0.0", "'10.0.0' is not an address, which ADDRESS wants");
     assert_refused("flow inside", "'inside' needs a prefix behind it");
     assert_refused("flow inside 10.0.0.1/8", "'10.0.0.1/8' is not a prefix, which inside wants");
-    assert_refused("flow kind fast", "'fast' is not source, static or forward, which kind wants");
+    assert_refused("flow kind fast", "'fast' is not source, static, forward or balance, which kind wants");
     assert_refused("config apply --confirm soon",
                    "'soon' is not a time like 60s or 5m, which --confirm wants");
     assert_refused("port a b", "'port' takes no 'b': see 'sluicectl port --help'");
@@ -218,6 +229,9 @@ static void completion_offers_what_may_come_next(void **state)
     assert_completes("flow proto tcp ki", "kind\n");
     assert_completes("flow count by re", "remote\n");
     assert_completes("flow k", "kill\nkind\n");
+    assert_completes("pool ", "drain\nenable\ndisable\nflush\nweight\n");
+    assert_completes("explain s", "sctp\n");
+    assert_completes("pool drain web 10.0.0.11 -", "--deadline\n");
     assert_completes("completion ", "bash\n");
     assert_completes("frobnicate ", "");
 }

@@ -20,8 +20,10 @@ enum ctl_kind { // what an argument's value is
     CTL_WORD,   // one of `words`, or free text
     CTL_FILE,
     CTL_ADDRESS,
-    CTL_PREFIX, // an address is a prefix too
-    CTL_PORT,   // a port's name
+    CTL_PREFIX,  // an address is a prefix too
+    CTL_PORT,    // a port's name
+    CTL_SERVICE, // a service's
+    CTL_POOL,    // a pool's
     CTL_NUMBER,
     CTL_DURATION, // 60s, 5m, 1h; seconds where no unit is said
     CTL_PROTOCOL, // tcp, udp, icmp or a number

@@ -7,7 +7,8 @@
         .name = NULL                                                                                         \
     }
 
-static const char *const kinds[] = {"source", "static", "forward", NULL};
+static const char *const kinds[] = {"source", "static", "forward", "balance", NULL};
+static const char *const balanced[] = {"tcp", "udp", "sctp", "icmp", NULL};
 static const char *const groups[] = {"inside", "outside", "remote", "protocol",
                                      "state",  "kind",    "worker", NULL};
 static const char *const sources[] = {"own", "config", "file", NULL};
@@ -112,6 +113,31 @@ static const struct ctl_argument test_arguments[] = {
     {"PORT", CTL_POSITIONAL, CTL_PORT, true, "port", NULL, "port the packet would come in by"},
     {"ADDRESS", CTL_POSITIONAL, CTL_ADDRESS, true, "address", NULL, "source of the packet"},
     END};
+#define MEMBER                                                                                               \
+    {"POOL", CTL_POSITIONAL, CTL_POOL, true, "pool", NULL, "pool of the member"},                            \
+    {                                                                                                        \
+        "MEMBER", CTL_POSITIONAL, CTL_WORD, true, "member", NULL,                                            \
+            "its address; with its port where several have the address: 10.0.0.11:80, [fd00::11]:80"         \
+    }
+static const struct ctl_argument service_arguments[] = {
+    {"SERVICE", CTL_POSITIONAL, CTL_SERVICE, false, "service", NULL, "only this service"}, END};
+static const struct ctl_argument pool_arguments[] = {
+    {"POOL", CTL_POSITIONAL, CTL_POOL, false, "pool", NULL, "only this pool, with its members"}, END};
+static const struct ctl_argument member_arguments[] = {MEMBER, END};
+static const struct ctl_argument drain_arguments[] = {
+    MEMBER,
+    {"--deadline", CTL_OPTION, CTL_DURATION, false, "deadline_s", NULL,
+     "cut what is left after this time; until it is empty where not given"},
+    END};
+static const struct ctl_argument weight_arguments[] = {
+    MEMBER, {"WEIGHT", CTL_POSITIONAL, CTL_NUMBER, true, "weight", NULL, "0 to 1000; 0: no new flows"}, END};
+static const struct ctl_argument explain_arguments[] = {
+    {"PROTOCOL", CTL_POSITIONAL, CTL_WORD, true, "protocol", balanced, "of the packet"},
+    {"CLIENT", CTL_POSITIONAL, CTL_ADDRESS, true, "source", NULL, "address it comes from"},
+    {"CLIENT-PORT", CTL_POSITIONAL, CTL_NUMBER, true, "source_port", NULL, "port it comes from"},
+    {"ADDRESS", CTL_POSITIONAL, CTL_ADDRESS, true, "address", NULL, "address it is sent to"},
+    {"PORT", CTL_POSITIONAL, CTL_NUMBER, true, "port", NULL, "port it is sent to"},
+    END};
 static const struct ctl_argument all_arguments[] = {
     {"--all", CTL_FLAG, CTL_WORD, false, "all", NULL, "also those that have not happened"}, END};
 static const struct ctl_argument completion_arguments[] = {
@@ -155,6 +181,28 @@ const struct ctl_command ctl_commands[] = {
     {"flow count", "flow.count", count_arguments, show_flow_count, NULL, .help = "how many flows"},
     {"flow kill", "flow.kill", kill_arguments, show_done, NULL, .help = "end flows"},
     {"nat", "nat", none, show_nat, NULL, .help = "NAT pools and their use, rules, forwards"},
+    {"service", "service", service_arguments, show_service, NULL, .rates = true,
+     .help = "services: addresses, pools, flows, rates"},
+    {"pool", "pool", pool_arguments, show_pool, NULL, .rates = true,
+     .help = "pools; of one its members: state, why, since, last check, flows, rates"},
+    {"pool drain", "pool.drain", drain_arguments, show_member_done, NULL,
+     .help = "a member gets no new flows; those it has go on",
+     .detail =
+         "Kept over restarts, and over applies that do not change the member's own *enabled*; *config diff* "
+         "marks it. *pool enable* ends it."},
+    {"pool enable", "pool.enable", member_arguments, show_member_done, NULL,
+     .help = "a member gets flows again, as far as its checks let it"},
+    {"pool disable", "pool.disable", member_arguments, show_member_done, NULL,
+     .help = "a member counts as down",
+     .detail = "What becomes of its flows the pool's *on-down* says. Kept as *pool drain* is."},
+    {"pool flush", "pool.flush", member_arguments, show_member_done, NULL,
+     .help = "a member's flows are cut at once, and it gets no new ones",
+     .detail = "Kept as *pool drain* is."},
+    {"pool weight", "pool.weight", weight_arguments, show_member_done, NULL,
+     .help = "another weight for a member, until the config says another",
+     .detail = "Open flows stay where they are. The config's own weight ends it."},
+    {"explain", "explain", explain_arguments, show_explain, NULL,
+     .help = "which member a packet would get, and why", .detail = "Fails where no service takes it."},
     {"prefilter", "prefilter", none, show_prefilter, NULL, .help = "prefix sets, rules and their hits"},
     {"prefilter test", "prefilter.test", test_arguments, show_prefilter_test, NULL,
      .help = "what a packet from this address would meet"},

@@ -17,6 +17,11 @@ int show_route(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_route_lookup(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_prefilter(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_prefilter_test(struct ctl *ctl, const json_t *result, const json_t *before);
+// show_balance.c
+int show_service(struct ctl *ctl, const json_t *result, const json_t *before);
+int show_pool(struct ctl *ctl, const json_t *result, const json_t *before);
+int show_member_done(struct ctl *ctl, const json_t *result, const json_t *before);
+int show_explain(struct ctl *ctl, const json_t *result, const json_t *before);
 // show_flow.c
 int show_flow(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_flow_count(struct ctl *ctl, const json_t *result, const json_t *before);

@@ -35,14 +35,15 @@ static void offer_commands(FILE *out, int argc, char **argv)
     }
 }
 
-static void offer_ports(struct ctl *ctl, FILE *out, const char *begun)
+// Names of what sluiced has: "port" lists "ports" by "port".
+static void offer_names(struct ctl *ctl, FILE *out, const char *what, const char *list, const char *begun)
 {
-    json_t *result = ctl_ask(ctl, "port", NULL), *port;
+    json_t *result = ctl_ask(ctl, what, NULL), *one;
     size_t i;
 
-    json_array_foreach(json_object_get(result, "ports"), i, port)
+    json_array_foreach(json_object_get(result, list), i, one)
     {
-        const char *name = get_text(port, "port");
+        const char *name = get_text(one, what);
 
         offer(out, name, strlen(name), begun);
     }
@@ -55,7 +56,11 @@ static void offer_value(struct ctl *ctl, FILE *out, const struct ctl_argument *a
     const char *const *words = argument->kind == CTL_PROTOCOL ? protocols : argument->words;
 
     if (argument->kind == CTL_PORT)
-        offer_ports(ctl, out, begun);
+        offer_names(ctl, out, "port", "ports", begun);
+    else if (argument->kind == CTL_SERVICE)
+        offer_names(ctl, out, "service", "services", begun);
+    else if (argument->kind == CTL_POOL)
+        offer_names(ctl, out, "pool", "pools", begun);
     for (; words && *words; words++)
         offer(out, *words, strlen(*words), begun);
 }

@@ -8,6 +8,8 @@ static const char *const kind_names[CTL_KINDS] = {[CTL_WORD] = "a word",
                                                   [CTL_ADDRESS] = "an address",
                                                   [CTL_PREFIX] = "a prefix",
                                                   [CTL_PORT] = "a port's name",
+                                                  [CTL_SERVICE] = "a service's name",
+                                                  [CTL_POOL] = "a pool's name",
                                                   [CTL_NUMBER] = "a number",
                                                   [CTL_DURATION] = "a time like 60s or 5m",
                                                   [CTL_PROTOCOL] = "a protocol (tcp, udp, icmp or a number)"};
@@ -17,8 +19,10 @@ const char *ctl_kind_name(enum ctl_kind kind)
     return kind_names[kind];
 }
 
-static const char *const placeholders[CTL_KINDS] = {"WORD", "FILE", "ADDRESS", "PREFIX",
-                                                    "PORT", "N",    "TIME",    "PROTOCOL"};
+static const char *const placeholders[CTL_KINDS] = {
+    [CTL_WORD] = "WORD",       [CTL_FILE] = "FILE", [CTL_ADDRESS] = "ADDRESS", [CTL_PREFIX] = "PREFIX",
+    [CTL_PORT] = "PORT",       [CTL_NUMBER] = "N",  [CTL_DURATION] = "TIME",   [CTL_PROTOCOL] = "PROTOCOL",
+    [CTL_SERVICE] = "SERVICE", [CTL_POOL] = "POOL"};
 
 // "a|b|c" or the placeholder of the kind.
 static void value_print(FILE *out, const struct ctl_argument *argument)

@@ -116,6 +116,8 @@ static json_t *argument_value(const struct ctl_argument *argument, const char *t
         return word_value(argument, text);
     case CTL_FILE:
     case CTL_PORT:
+    case CTL_SERVICE:
+    case CTL_POOL:
     case CTL_KINDS:
         break;
     }

@@ -26,7 +26,8 @@ int show_flow(struct ctl *ctl, const json_t *result, const json_t *before)
         table_add(&table, "%s", get_text(flow, "inside"));
         table_add(&table, "%s", get_text(flow, "outside"));
         table_add(&table, "%s", get_text(flow, "remote"));
-        table_add(&table, "%s", get_text(flow, "kind"));
+        table_add(&table, "%s%s%s", get_text(flow, "kind"), get_text(flow, "service")[0] ? " " : "",
+                  get_text(flow, "service"));
         table_add(&table, "%s", get_text(flow, "state"));
         table_add(&table, "%s", text_seconds(get_number(flow, "idle_ms") / 1000, a));
         table_add(&table, "%s/%s", text_count(nth(flow, "packets", 0), a),

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "table/balance_read.h"
+#include "table/balance_table.h"
 
 static struct fixture fixture;
 
@@ -157,6 +159,25 @@ static void a_route_table_updated_in_place_needs_no_checksum(void **state)
     assert_int_equal(route->epoch, before + 1);
     assert_int_equal(sl_table_open(fixture.run_dir, &ref, &map, NULL), 0);
     sl_segment_close(&map);
+    sl_segment_close(&writable);
+}
+
+static void a_balance_table_updated_in_place_needs_no_checksum(void **state)
+{
+    struct sl_table_ref ref = fixture_table(&fixture, SL_SEG_BALANCE, 1);
+    struct sl_segment_map writable, map;
+    const struct sl_balance_change change = {.member = 0, .state = SL_BALANCE_DOWN, .weight = 1};
+
+    assert_int_equal(sl_table_open_writable(fixture.run_dir, &ref, &writable, NULL), 0);
+    struct sl_balance_table *table = writable.base;
+    assert_int_equal(sl_balance_update(table, 0, &change, 1), 0);
+    assert_int_equal(sl_table_open(fixture.run_dir, &ref, &map, NULL), 0);
+    assert_int_equal(sl_balance_members(map.base)[0].word, SL_BALANCE_WORD(SL_BALANCE_DOWN, 1));
+    sl_segment_close(&map);
+    table->epoch = 0; // damaged, not updated
+    struct sl_error error;
+    assert_int_equal(sl_table_open(fixture.run_dir, &ref, &map, &error), -EBADMSG);
+    assert_non_null(strstr(error.text, "checksum"));
     sl_segment_close(&writable);
 }
 
@@ -320,6 +341,7 @@ int main(void)
         TEST(a_damaged_table_is_refused_by_its_checksum),
         TEST(another_table_under_the_name_is_refused),
         TEST(a_route_table_updated_in_place_needs_no_checksum),
+        TEST(a_balance_table_updated_in_place_needs_no_checksum),
         TEST(tables_that_contradict_each_other_are_refused),
         TEST(only_the_published_generation_stays_where_no_data_plane_runs),
         TEST(a_generation_a_worker_uses_stays),

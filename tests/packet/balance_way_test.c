@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ways to members other than DNAT: full NAT, direct return, tunnels.
+#include "harness_balance.h"
+#include "wire/l4.h"
+
+#define CLIENT BALANCE_CLIENT
+#define SOURCE "198.51.100.107"
+
+// One pool of so many members behind BALANCE_VIP, reached in this way.
+static struct harness_balance *gateway(uint32_t workers, enum sl_balance_way way, uint32_t members)
+{
+    struct harness_balance *b = harness_balance_new(workers, 256);
+    harness_balance_simple(b, SL_BALANCE_MAGLEV, members);
+    b->pool[0].way = way;
+    b->pool[0].source_count = b->input.source_count = 2;
+    b->source[0] = harness_ip_of(SOURCE);
+    b->source[1] = harness_ip_of("2001:db8:100::1");
+    b->pool[0].tunnel_port = way == SL_BALANCE_GUE ? 6080 : 0;
+    return b;
+}
+
+static struct rte_mbuf *at_worker(struct harness_balance *b, uint32_t worker, uint16_t in,
+                                  struct rte_mbuf *frame, uint16_t out)
+{
+    harness_send_to(b->h, worker, in, &frame, 1);
+    harness_settle(b->h);
+    return harness_sent(b->h, out);
+}
+
+// ---- full NAT -----------------------------------------------------------------------------------------------
+static void full_nat_hides_the_client(void **state)
+{
+    for (uint32_t workers = 1; workers <= 3; workers++) {
+        struct harness_balance *b = gateway(workers, SL_BALANCE_FULL_NAT, 2);
+        harness_balance_ready(b);
+        for (uint16_t i = 0; i < 60; i++) {
+            char client[SL_IP_TEXT], member[SL_IP_TEXT];
+            snprintf(client, sizeof(client), "203.0.113.%u", 1 + i);
+            for (uint32_t worker = 0; worker < workers; worker++) {
+                struct rte_mbuf *m = harness_tcp(NAT_WAN, client, BALANCE_VIP, 4000, 80, SL_TCP_SYN, 0);
+                m = at_worker(b, worker, NAT_WAN, m, NAT_LAN);
+                assert_non_null(m);
+                harness_nat_check(m);
+                struct ends6 in = harness_balance_ends(m);
+                assert_int_equal(in.src.w[3], ip4(SOURCE));
+                assert_int_equal(in.dport, 8080);
+                sl_ip_format(&in.dst, member);
+                m = harness_tcp(NAT_LAN, member, SOURCE, 8080, in.sport, SL_TCP_SYN | SL_TCP_ACK, 0);
+                m = at_worker(b, (worker + 1) % workers, NAT_LAN, m, NAT_WAN);
+                assert_non_null(m);
+                harness_nat_check(m);
+                struct ends6 out = harness_balance_ends(m);
+                assert_int_equal(out.src.w[3], ip4(BALANCE_VIP));
+                assert_int_equal(out.dst.w[3], ip4(client));
+                assert_int_equal(out.sport, 80);
+                assert_int_equal(out.dport, 4000);
+            }
+        }
+        assert_int_equal(harness_nat_flows(b->n), 60);
+        harness_expect_no_drop(b->h);
+        harness_balance_free(b);
+    }
+}
+
+// One client's port at two services with one member, which DNAT could not tell apart.
+static void full_nat_knows_no_conflict(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_FULL_NAT, 1);
+    harness_balance_listen(b, 0, "198.51.100.106", IPPROTO_UDP, 80, 80);
+    harness_balance_ready(b);
+    assert_int_equal(harness_balance_udp(b, CLIENT, 4000), 1);
+    struct rte_mbuf *m = harness_udp(NAT_WAN, CLIENT, "198.51.100.106", 4000, 80, 10);
+    rte_pktmbuf_free(harness_balance_through(b, NAT_WAN, m, NAT_LAN));
+    assert_int_equal(harness_nat_flows(b->n), 2);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
+static void full_nat_needs_ports(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_FULL_NAT, 1);
+    harness_balance_listen(b, 0, BALANCE_VIP, 47, 0, 65535);
+    harness_balance_ready(b);
+    struct sl_emit_ip gre = {
+        .src = harness_ip_of(CLIENT), .dst = harness_ip_of(BALANCE_VIP), .proto = 47, .payload_len = 40};
+    assert_null(harness_balance_through(b, NAT_WAN, harness_ip(NAT_WAN, &gre), NAT_LAN));
+    harness_expect_drop(b->h, nat_protocol);
+    harness_balance_free(b);
+}
+
+// ---- direct return ------------------------------------------------------------------------------------------
+static struct harness_balance *direct(void)
+{
+    struct harness_balance *b = harness_balance_new(1, 64);
+    uint32_t pool = harness_balance_pool(b, SL_BALANCE_MAGLEV);
+    harness_balance_member(b, pool, "10.0.0.12", 0, 1);
+    b->pool[pool].way = SL_BALANCE_DIRECT;
+    uint32_t service = harness_balance_service(b, pool);
+    harness_balance_listen(b, service, BALANCE_VIP, IPPROTO_TCP, 80, 80);
+    harness_balance_listen(b, service, BALANCE_VIP, IPPROTO_UDP, 80, 80);
+    harness_route(b->h, "10.0.0.12/32", harness_nexthop(b->h, SL_NEXTHOP_GATEWAY, NAT_LAN, "10.0.0.12"));
+    return b;
+}
+
+static void direct_return_changes_the_frame_alone(void **state)
+{
+    struct harness_balance *b = direct();
+    harness_balance_ready(b);
+    struct rte_mbuf *m = harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, SL_TCP_SYN, 0);
+    m = harness_balance_through(b, NAT_WAN, m, NAT_LAN);
+    assert_non_null(m);
+    assert_memory_equal(harness_eth_of(m)->dst, ((uint8_t[]){2, 0, 0, 0, 2, 12}), 6);
+    assert_int_equal(harness_ipv4_of(m)->ttl, 63);
+    struct ends6 ends = harness_balance_ends(m);
+    assert_int_equal(ends.src.w[3], ip4(CLIENT));
+    assert_int_equal(ends.dst.w[3], ip4(BALANCE_VIP));
+    assert_int_equal(ends.dport, 80);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
+// The client's packets alone say how the connection stands.
+static void connections_of_which_half_is_seen_have_states(void **state)
+{
+    struct harness_balance *b = direct();
+    harness_balance_ready(b);
+    const struct sl_flow *flow = &b->n->flows[0].entry[0];
+    const struct {
+        uint8_t flags, state;
+    } step[] = {{SL_TCP_SYN, SL_FLOW_NEW},         {SL_TCP_ACK, SL_FLOW_ESTABLISHED},
+                {SL_TCP_ACK, SL_FLOW_ESTABLISHED}, {SL_TCP_FIN | SL_TCP_ACK, SL_FLOW_CLOSING},
+                {SL_TCP_ACK, SL_FLOW_CLOSING},     {SL_TCP_SYN, SL_FLOW_NEW},
+                {SL_TCP_ACK, SL_FLOW_ESTABLISHED}, {SL_TCP_RST, SL_FLOW_CLOSING}};
+    for (size_t i = 0; i < RTE_DIM(step); i++) {
+        struct rte_mbuf *m = harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, step[i].flags, 0);
+        rte_pktmbuf_free(harness_balance_through(b, NAT_WAN, m, NAT_LAN));
+        assert_int_equal(flow->state, step[i].state);
+    }
+    assert_int_equal(harness_balance_member_sum(b, 0).packets_in, 8);
+    assert_int_equal(harness_balance_member_sum(b, 0).unanswered, 0);
+    harness_balance_free(b);
+}
+
+static void direct_return_needs_the_member_s_own_route(void **state)
+{
+    struct harness_balance *b = direct();
+    b->member[0].ip = harness_ip_of("10.1.0.1"); // behind a router
+    harness_balance_ready(b);
+    assert_int_equal(harness_balance_udp(b, CLIENT, 4000), 0);
+    harness_expect_drop(b->h, no_route);
+    harness_balance_free(b);
+}
+
+// ---- tunnels ------------------------------------------------------------------------------------------------
+// The packet inside, checked; the tunnel's header comes off.
+static struct rte_mbuf *decapsulated(struct rte_mbuf *m, uint16_t overhead)
+{
+    assert_non_null(m);
+    assert_non_null(rte_pktmbuf_adj(m, overhead));
+    memmove(rte_pktmbuf_mtod(m, void *), (uint8_t[14]){[12] = 8}, 14);
+    harness_nat_check(m);
+    return m;
+}
+
+static struct rte_mbuf *sent_for(struct harness_balance *b, struct rte_mbuf *frame)
+{
+    harness_send(b->h, NAT_WAN, frame);
+    harness_settle(b->h);
+    return harness_sent(b->h, NAT_LAN);
+}
+
+static void ipip_wraps_the_packet(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_IPIP, 3);
+    harness_balance_ready(b);
+    for (int i = 0; i < 3; i++) {
+        struct rte_mbuf *m = sent_for(b, harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, SL_TCP_SYN, 10));
+        assert_non_null(m);
+        const struct sl_ipv4 *ip = harness_ipv4_of(m);
+        assert_int_equal(sl_csum_ipv4_header(ip, 20), 0);
+        assert_int_equal(ip->proto, 4);
+        assert_int_equal(ip->src, ip4(SOURCE));
+        assert_int_equal(ip->dst & 0xff, 10);
+        assert_int_equal(sl_host16(ip->total_len), 20 + 50);
+        assert_int_equal(ip->ttl, 64);
+        m = decapsulated(m, 20);
+        assert_int_equal(harness_ipv4_of(m)->ttl, 63);
+        struct ends6 ends = harness_balance_ends(m);
+        assert_int_equal(ends.dst.w[3], ip4(BALANCE_VIP));
+        assert_int_equal(ends.src.w[3], ip4(CLIENT));
+    }
+    assert_int_equal(harness_nat_flows(b->n), 1);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
+static void gue_wraps_it_in_udp(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_GUE, 1);
+    harness_balance_ready(b);
+    struct rte_mbuf *m = sent_for(b, harness_udp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, 10));
+    assert_non_null(m);
+    harness_nat_check(m);
+    const struct sl_udp *udp = harness_l4_of(m);
+    const uint8_t *gue = (const uint8_t *)(udp + 1);
+    assert_int_equal(sl_host16(udp->dport), 6080);
+    assert_int_equal(sl_host16(udp->len), 8 + 4 + 38);
+    assert_memory_equal(gue, ((uint8_t[]){0, 4, 0, 0}), 4);
+    struct ends6 ends = harness_balance_ends(decapsulated(m, 32));
+    assert_int_equal(ends.dst.w[3], ip4(BALANCE_VIP));
+    harness_balance_free(b);
+}
+
+static void tunnels_cross_families(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_IPIP, 1);
+    b->member[0].ip = harness_ip_of("fd01::1");
+    harness_balance_ready(b);
+    struct rte_mbuf *m = sent_for(b, harness_udp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, 10));
+    assert_non_null(m);
+    assert_int_equal(harness_eth_of(m)->type, sl_be16_of(SL_ETHERTYPE_IPV6));
+    assert_int_equal(harness_ipv6_of(m)->next, 4);
+    assert_int_equal(sl_host16(harness_ipv6_of(m)->payload_len), 38);
+    struct ends6 ends = harness_balance_ends(decapsulated(m, 40));
+    assert_int_equal(ends.dst.w[3], ip4(BALANCE_VIP));
+    harness_balance_free(b);
+}
+
+// With DF the client is told what fits in the tunnel; without, the tunnel's packets are cut.
+static void tunnels_know_their_mtu(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_IPIP, 1);
+    b->pool[0].tunnel_mtu = 1400;
+    harness_balance_ready(b);
+    struct rte_mbuf *m =
+        harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, SL_TCP_SYN, 1340); // 1380 bytes of IP
+    rte_pktmbuf_free(decapsulated(sent_for(b, m), 20));
+    m = harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, SL_TCP_ACK, 1341);
+    assert_null(sent_for(b, m));
+    m = harness_sent(b->h, NAT_WAN);
+    assert_non_null(m);
+    const struct sl_icmp *icmp = harness_l4_of(m);
+    assert_int_equal(icmp->type, SL_ICMP_UNREACHABLE);
+    assert_int_equal(icmp->code, 4);
+    assert_int_equal(sl_host16(icmp->mtu), 1380);
+    const struct sl_ipv4 *quote = rte_pktmbuf_mtod_offset(m, const struct sl_ipv4 *, 42);
+    assert_int_equal(quote->dst, ip4(BALANCE_VIP));
+    assert_int_equal(sl_csum_ipv4_header(quote, 20), 0);
+    rte_pktmbuf_free(m);
+    harness_expect_drop(b->h, mtu_exceeded);
+    harness_send(b->h, NAT_WAN, harness_udp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, 1465)); // 1493, no DF
+    uint32_t pieces = 0;
+    for (; (m = harness_sent(b->h, NAT_LAN)) != NULL; pieces++) {
+        assert_int_equal(harness_ipv4_of(m)->proto, 4);
+        assert_true(m->pkt_len <= 1514);
+        rte_pktmbuf_free(m);
+    }
+    assert_int_equal(pieces, 2);
+    harness_balance_free(b);
+}
+
+// A router on the way from the member to the client complains to the service's address: the member gets it wrapped.
+static void packet_too_big_reaches_the_member_in_its_tunnel(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_IPIP, 3);
+    harness_balance_ready(b);
+    struct rte_mbuf *m = sent_for(b, harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, 4000, 80, SL_TCP_SYN, 0));
+    sl_be32 member = harness_ipv4_of(m)->dst;
+    rte_pktmbuf_free(m);
+    struct rte_mbuf *answer = harness_tcp(NAT_WAN, BALANCE_VIP, CLIENT, 80, 4000, SL_TCP_ACK, 200);
+    struct sl_emit_ip ip = {.src = harness_ip_of("198.51.100.21"),
+                            .dst = harness_ip_of(BALANCE_VIP),
+                            .proto = IPPROTO_ICMP,
+                            .payload_len = 8 + 60};
+    for (int flow = 1; flow >= 0; flow--) { // also where there is none any more
+        m = harness_ip(NAT_WAN, &ip);
+        memcpy(sl_emit_icmp(harness_l4_of(m), SL_ICMP_UNREACHABLE, 4, sl_be32_of(1400)),
+               harness_ipv4_of(answer), 60);
+        sl_emit_l4_checksum(harness_ipv4_of(m));
+        m = sent_for(b, m);
+        assert_non_null(m);
+        assert_int_equal(harness_ipv4_of(m)->proto, 4);
+        assert_int_equal(harness_ipv4_of(m)->dst, member);
+        m = decapsulated(m, 20);
+        assert_int_equal(harness_ipv4_of(m)->proto, IPPROTO_ICMP);
+        assert_int_equal(harness_ipv4_of(m)->dst, ip4(BALANCE_VIP));
+        rte_pktmbuf_free(m);
+        if (flow)
+            flow_end(b->h->worker[0], 0, SL_COUNTER_flow_killed);
+    }
+    rte_pktmbuf_free(answer);
+    harness_balance_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(full_nat_hides_the_client),
+        cmocka_unit_test(full_nat_knows_no_conflict),
+        cmocka_unit_test(full_nat_needs_ports),
+        cmocka_unit_test(direct_return_changes_the_frame_alone),
+        cmocka_unit_test(connections_of_which_half_is_seen_have_states),
+        cmocka_unit_test(direct_return_needs_the_member_s_own_route),
+        cmocka_unit_test(ipip_wraps_the_packet),
+        cmocka_unit_test(gue_wraps_it_in_udp),
+        cmocka_unit_test(tunnels_cross_families),
+        cmocka_unit_test(tunnels_know_their_mtu),
+        cmocka_unit_test(packet_too_big_reaches_the_member_in_its_tunnel),
+    };
+    return cmocka_run_group_tests(tests, harness_start, harness_stop);
+}
