@@ -20,33 +20,41 @@ void compiled_balance_fini(struct compiled_balance *compiled)
     free(compiled->pool);
     free(compiled->member);
     free(compiled->listen);
+    free(compiled->source);
     memset(compiled, 0, sizeof(*compiled));
 }
 
 static int allocate(const struct sl_config *config, struct compiled_balance *compiled)
 {
-    size_t members = 0, listens = 0;
+    size_t members = 0, listens = 0, sources = 0;
 
-    for (unsigned i = 0; i < config->pools_count; i++)
+    for (unsigned i = 0; i < config->pools_count; i++) {
         members += config->pools[i].members_count;
+        sources += config->pools[i].sources_count;
+    }
     for (unsigned i = 0; i < config->services_count; i++)
         listens += config->services[i].addresses_count;
     compiled->service = calloc((size_t)config->services_count + 1, sizeof(*compiled->service));
     compiled->pool = calloc((size_t)config->pools_count + 1, sizeof(*compiled->pool));
     compiled->member = calloc(members + 1, sizeof(*compiled->member));
     compiled->listen = calloc(listens + 1, sizeof(*compiled->listen));
+    compiled->source = calloc(sources + 1, sizeof(*compiled->source));
     compiled->input = (struct sl_balance_input){
         .service = compiled->service,
         .pool = compiled->pool,
         .member = compiled->member,
         .listen = compiled->listen,
+        .source = compiled->source,
         .service_count = config->services_count,
         .pool_count = config->pools_count,
         .member_count = (uint32_t)members,
         .listen_count = (uint32_t)listens,
+        .source_count = (uint32_t)sources,
         .hash_seed = config->balance_seed,
     };
-    return compiled->service && compiled->pool && compiled->member && compiled->listen ? 0 : -ENOMEM;
+    bool whole =
+        compiled->service && compiled->pool && compiled->member && compiled->listen && compiled->source;
+    return whole ? 0 : -ENOMEM;
 }
 
 // ---- services ---------------------------------------------------------------------------------------------------
@@ -131,7 +139,18 @@ static int fill_services(const struct sl_config *config, const struct balance_sl
 
 // ---- pools ------------------------------------------------------------------------------------------------------
 
-static void pool_fill(const struct sl_config_server_pool *from, uint32_t first, struct sl_balance_pool *pool)
+static int fill_sources(const struct sl_config_server_pool *from, uint32_t first, struct sl_ip *source,
+                        struct sl_error *error)
+{
+    for (unsigned i = 0; i < from->sources_count; i++)
+        if (sl_ip_parse(from->sources[i], &source[first + i]))
+            return sl_error_set(error, -EINVAL, "pool %s: '%s' is not an address", from->name,
+                                from->sources[i]);
+    return 0;
+}
+
+static void pool_fill(const struct sl_config_server_pool *from, uint32_t first, uint32_t source_first,
+                      struct sl_balance_pool *pool)
 {
     *pool = (struct sl_balance_pool){
         .first = first,
@@ -140,6 +159,10 @@ static void pool_fill(const struct sl_config_server_pool *from, uint32_t first, 
         .way = (uint8_t)from->way,
         .on_down = (uint8_t)from->on_down,
         .maglev_size = from->maglev_size,
+        .source_first = source_first,
+        .source_count = from->sources_count,
+        .tunnel_port = from->tunnel_port,
+        .tunnel_mtu = from->tunnel_mtu,
     };
     snprintf(pool->name, sizeof(pool->name), "%s", from->name);
 }
@@ -163,7 +186,7 @@ static void member_fill(const struct sl_config_server_pool *pool, const struct s
 int compile_balance(const struct sl_config *config, const struct balance_slots *slots,
                     struct compiled_balance *compiled, struct sl_error *error)
 {
-    uint32_t first = 0;
+    uint32_t first = 0, source_first = 0;
 
     memset(compiled, 0, sizeof(*compiled));
     int rc = allocate(config, compiled);
@@ -171,7 +194,9 @@ int compile_balance(const struct sl_config *config, const struct balance_slots *
         sl_error_set(error, rc, "out of memory");
     for (unsigned i = 0; rc == 0 && i < config->pools_count; i++) {
         const struct sl_config_server_pool *pool = &config->pools[i];
-        pool_fill(pool, first, &compiled->pool[i]);
+        pool_fill(pool, first, source_first, &compiled->pool[i]);
+        rc = fill_sources(pool, source_first, compiled->source, error);
+        source_first += pool->sources_count;
         for (unsigned k = 0; k < pool->members_count; k++)
             member_fill(pool, &pool->members[k], i, slots, &compiled->member[first + k]);
         first += pool->members_count;
@@ -191,5 +216,6 @@ uint64_t compiled_balance_hash(const struct compiled_balance *compiled)
     hash = XXH3_64bits_withSeed(input->service, input->service_count * sizeof(*input->service), hash);
     hash = XXH3_64bits_withSeed(input->pool, input->pool_count * sizeof(*input->pool), hash);
     hash = XXH3_64bits_withSeed(input->member, input->member_count * sizeof(*input->member), hash);
+    hash = XXH3_64bits_withSeed(input->source, input->source_count * sizeof(*input->source), hash);
     return XXH3_64bits_withSeed(input->listen, input->listen_count * sizeof(*input->listen), hash);
 }

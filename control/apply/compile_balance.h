@@ -16,6 +16,7 @@ struct compiled_balance {
     struct sl_balance_pool *pool;
     struct sl_balance_member *member;
     struct sl_balance_listen *listen;
+    struct sl_ip *source;
 };
 
 // 0; -ENOMEM; -EINVAL with a sentence. Slots are those of this config.

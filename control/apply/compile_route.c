@@ -136,6 +136,45 @@ static int add_services(struct route_layer *layer, const struct sl_config *confi
     return 0;
 }
 
+// Where packets to members are sent from, and answers come back to. An own address among them stays the gateway's.
+static int add_sources(struct route_layer *layer, const struct sl_config_server_pool *pool)
+{
+    for (unsigned k = 0; k < pool->sources_count; k++) {
+        struct sl_ip ip;
+        if (sl_ip_parse(pool->sources[k], &ip))
+            continue; // refused by compile_balance()
+        struct sl_prefix host = host_prefix(&ip);
+        if (add_one(layer, &host, SL_NEXTHOP_POOL, 0))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+// A next hop that is the member itself: direct return sends to its MAC.
+static int add_direct(struct route_layer *layer, struct links *links,
+                      const struct sl_config_server_pool *pool)
+{
+    for (unsigned k = 0; pool->way == SL_BALANCE_DIRECT && k < pool->members_count; k++) {
+        struct sl_rib_way way = {.kind = SL_NEXTHOP_GATEWAY, .weight = 1};
+        int slot = sl_ip_parse(pool->members[k].address, &way.gateway) ? -1 : links_find(links, &way.gateway);
+        if (slot < 0)
+            continue; // refused by the config's check
+        struct sl_prefix host = host_prefix(&way.gateway);
+        way.port = (uint16_t)slot;
+        if (route_layer_add(layer, &host, &way, false))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int add_pools(struct route_layer *layer, struct links *links, const struct sl_config *config)
+{
+    for (unsigned i = 0; i < config->pools_count; i++)
+        if (add_sources(layer, &config->pools[i]) || add_direct(layer, links, &config->pools[i]))
+            return -ENOMEM;
+    return 0;
+}
+
 static int add_nat(struct route_layer *layer, const struct sl_config_nat *nat, struct sl_error *error)
 {
     struct sl_range range;
@@ -170,6 +209,8 @@ int route_layer_own(const struct sl_config *config, const struct slots *slots, s
         rc = add_nat(layer, &config->nat, error);
     if (rc == 0)
         rc = add_services(layer, config, error);
+    if (rc == 0)
+        rc = add_pools(layer, &links, config);
     if (rc == 0)
         rc = add_local(layer, &links);
     if (rc == 0)

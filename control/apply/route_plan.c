@@ -6,6 +6,7 @@
 #include <xxhash.h>
 #include "apply/compile.h"
 #include "apply/route_layer.h"
+#include "shm/layout.h"
 
 static uint64_t mix(uint64_t seed, const char *text)
 {
@@ -31,6 +32,15 @@ static uint64_t hash_links(const struct sl_config *config, const struct slots *s
     return hash;
 }
 
+static uint64_t hash_pool(const struct sl_config_server_pool *pool, uint64_t hash)
+{
+    for (unsigned k = 0; k < pool->sources_count; k++)
+        hash = mix(hash, pool->sources[k]);
+    for (unsigned k = 0; pool->way == SL_BALANCE_DIRECT && k < pool->members_count; k++)
+        hash = mix(mix(hash, "direct"), pool->members[k].address);
+    return hash;
+}
+
 static uint64_t hash_own(const struct sl_config *config, uint64_t hash)
 {
     const struct sl_config_nat *nat = &config->nat;
@@ -45,6 +55,8 @@ static uint64_t hash_own(const struct sl_config *config, uint64_t hash)
     for (unsigned i = 0; i < config->services_count; i++)
         for (unsigned k = 0; k < config->services[i].addresses_count; k++)
             hash = mix(hash, config->services[i].addresses[k]);
+    for (unsigned i = 0; i < config->pools_count; i++)
+        hash = hash_pool(&config->pools[i], hash);
     return mix(hash, "own");
 }
 

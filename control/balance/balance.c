@@ -57,6 +57,7 @@ static void health_changed(void *context, uint64_t id, const struct health_statu
     if (!member)
         return;
     member->health = *status;
+    member->from_table = false;
     if (balance->syncing)
         return;
     effect_renew(balance, member, balance_now_ms());

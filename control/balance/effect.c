@@ -10,14 +10,20 @@
 #define NS_PER_MS  1000000ull
 #define RAMP_LEAST 20 // a slow start begins with one in so many of the weight
 
-static uint64_t note_of(enum balance_by by, uint64_t ramp_ms)
+// by: 4 bits | what the checks said: 4 | when the slow start began: 56
+static uint64_t note_of(enum balance_by by, enum health_state health, uint64_t ramp_ms)
 {
-    return (uint64_t)by | ramp_ms << 8;
+    return (uint64_t)by | (uint64_t)health << 4 | ramp_ms << 8;
 }
 
 enum balance_by effect_by(uint64_t note)
 {
-    return (enum balance_by)(note & 0xff);
+    return (enum balance_by)(note & 0xf);
+}
+
+enum health_state effect_health(uint64_t note)
+{
+    return (enum health_state)(note >> 4 & 0xf);
 }
 
 uint64_t effect_ramp_ms(uint64_t note)
@@ -106,7 +112,7 @@ void effect_of(struct member *member, uint64_t now_ms, struct member_state *stat
         .since_ns = member->now.since_ns && verdict.state == member->now.state ? member->now.since_ns
                                                                                : now_ms * NS_PER_MS,
     };
-    state->note = note_of(verdict.by, member->ramp_ms);
+    state->note = note_of(verdict.by, member->checked ? member->health.state : HEALTH_UP, member->ramp_ms);
 }
 
 static bool queue(struct balance *balance, const struct member *member)

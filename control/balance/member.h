@@ -18,6 +18,10 @@ struct member { // sorted by key
     // checks
     bool checked;
     struct health_status health;
+    // The table knows better than what the checks recalled, which may be a second older: `health` is the table's until
+    // so many verdicts have been given.
+    bool from_table, taken_up;
+    uint32_t verdicts_wanted;
     char *not_checked;
     // what follows: as it stands in the table
     struct member_state now;
@@ -47,6 +51,7 @@ struct balance {
     struct member_change *change; // to go to the tables
     uint32_t change_count, change_room;
     uint32_t cursor;  // of the watch
+    bool built;       // a table by us, whose states are no news from an earlier sluiced
     bool syncing;     // changes are collected, not sent
     bool disk_failed; // told once
 };
@@ -66,6 +71,7 @@ struct member *balance_member_of(const struct balance *balance, const struct bal
 void effect_of(struct member *member, uint64_t now_ms, struct member_state *state);
 enum balance_by effect_by(uint64_t note);
 uint64_t effect_ramp_ms(uint64_t note);
+enum health_state effect_health(uint64_t note); // as it was when the note was written
 // Makes the member what follows from what is known of it, and queues the change; balance_flush() sends them.
 void effect_renew(struct balance *balance, struct member *member, uint64_t now_ms);
 void balance_flush(struct balance *balance);

@@ -55,6 +55,7 @@ static void take_from_table(const struct balance *balance, struct member *member
         .note = one->note,
     };
     member->ramp_ms = effect_ramp_ms(one->note);
+    member->taken_up = !balance->built && balance->by_id == NULL;
 }
 
 static void take_override(const struct balance *balance, struct member *member)
@@ -82,6 +83,18 @@ static void meet_config(struct balance *balance, struct member *member, const st
     member->override = NULL;
 }
 
+// The sluiced before this one may have been killed before what it saw last was on disk; in the table it was at once.
+static void trust_table(struct member *member)
+{
+    enum health_state state = effect_health(member->now.note);
+
+    if (state == member->health.state || member->health.reason == HEALTH_BY_CHECKS)
+        return;
+    member->from_table = true;
+    member->health.state = state;
+    member->health.reason = HEALTH_BY_STORE;
+}
+
 static void set_check(struct balance *balance, struct member *member, const struct source *source)
 {
     struct wish_room *room = calloc(1, sizeof(*room));
@@ -99,7 +112,13 @@ static void set_check(struct balance *balance, struct member *member, const stru
     }
     if (!wanted && member->checked)
         health_remove(balance->health, member->id);
+    bool fresh = !member->checked;
     member->checked = wanted && health_status(balance->health, member->id, &member->health) == 0;
+    if (member->checked) {
+        member->verdicts_wanted = room->wish.rise > room->wish.fall ? room->wish.rise : room->wish.fall;
+        if (fresh && member->taken_up)
+            trust_table(member);
+    }
     free(room);
 }
 
@@ -210,6 +229,7 @@ void balance_member_state(void *context, const struct sl_config_server_pool *poo
 {
     struct balance *balance = context;
     const struct source source = {*key, pool, config};
+    balance->built = true;
     const struct member *known = balance_member_of(balance, key);
     struct member member = known ? *known : (struct member){.key = *key};
     const struct balance_override *from = known ? known->override : kept_find(balance, key);

@@ -35,6 +35,18 @@ static bool drained(const struct balance *balance, const struct member *member,
            sl_board_dp_alive(balance->applier->board, sl_board_now_ns()) && balance->counters.chunks > 0;
 }
 
+// The checks have said enough of their own by now.
+static void ask_checks_again(struct balance *balance, struct member *member)
+{
+    struct health_report report;
+
+    if (health_look(balance->health, member->id, &report) ||
+        report.good + report.bad < member->verdicts_wanted)
+        return;
+    member->health = report.status;
+    member->from_table = false;
+}
+
 static void look_at(struct balance *balance, struct member *member, uint64_t now_ms, bool *changed)
 {
     bool passive = member->watched && member->checked, draining = member->override != NULL;
@@ -47,6 +59,8 @@ static void look_at(struct balance *balance, struct member *member, uint64_t now
         if (drained(balance, member, &sum, now_ms))
             *changed = member->override->empty = true;
     }
+    if (member->from_table)
+        ask_checks_again(balance, member);
     effect_renew(balance, member, now_ms);
 }
 

@@ -61,6 +61,8 @@ int check_balance(struct check *check);
 // Inside check_balance():
 int check_services(struct check *check);
 void check_health(struct check *check, unsigned pool);
+void check_way(struct check *check, unsigned pool);
+const char *check_way_name(int way); // "full-nat"
 // The only port of the only service that uses a pool; 0: it has several, any, or none.
 uint16_t check_service_port(const struct check *check, const char *pool);
 

@@ -217,13 +217,7 @@ static void check_maglev_size(struct check *check, unsigned i)
 
 static void check_pool(struct check *check, unsigned i)
 {
-    const struct sl_config_server_pool *pool = &check->config->pools[i];
-
-    if (pool->way != SL_BALANCE_DNAT) {
-        check_at(check, "pools[%u].way", i);
-        check_mend(check, "write dnat, and have the members send their answers through the gateway");
-        check_error(check, "the data plane cannot reach members this way yet");
-    }
+    check_way(check, i);
     check_maglev_size(check, i);
     check_eligible(check, i);
     check_health(check, i);

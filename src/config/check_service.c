@@ -178,11 +178,13 @@ static int check_listens(struct check *check)
 
 // ---- one service ------------------------------------------------------------------------------------------------
 
-// A destination address is translated within its family.
+// An address is translated within its family; tunnels take any in any.
 static void check_families(struct check *check, unsigned i, const struct sl_config_server_pool *pool)
 {
     const struct sl_config_service *service = &check->config->services[i];
 
+    if (pool->way == SL_BALANCE_IPIP || pool->way == SL_BALANCE_GUE)
+        return;
     for (unsigned k = 0; k < service->addresses_count; k++) {
         bool v6 = strchr(service->addresses[k], ':') != NULL;
 
@@ -233,11 +235,29 @@ static void check_relief(struct check *check, unsigned i, const struct sl_config
         check_mend(check, "balance its pool by 'maglev' or 'source-hash'");
         check_error(check, "without a flow only a hash finds a packet's member again");
     }
+    if ((service->when_full || service->when_flooded) && pool->way == SL_BALANCE_DNAT &&
+        (service->addresses_count > 1 || !check_service_port(check, pool->name))) {
+        check_at(check, "services[%u].%s", i, service->when_full ? "when-full" : "when-flooded");
+        check_mend(check, "give the pool one service with one address and one port");
+        check_warning(check, "answers to packets without a flow will not find their way back to the client");
+    }
     if (service->when_flooded && !service->flow_rate && !service->source_rate) {
         check_at(check, "services[%u].when-flooded", i);
         check_mend(check, "add 'flow-rate' or 'source-rate'");
         check_warning(check, "no rate is set, so it never counts");
     }
+}
+
+// Full NAT changes ports, which only TCP's and UDP's checksums allow.
+static void check_full_nat(struct check *check, unsigned i, const struct sl_config_server_pool *pool)
+{
+    int protocol = check->config->services[i].protocol;
+
+    if (pool->way != SL_BALANCE_FULL_NAT || protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+        return;
+    check_at(check, "services[%u].protocol", i);
+    check_mend(check, "write tcp or udp, or reach the members of '%s' another way", pool->name);
+    check_error(check, "full NAT is for TCP and UDP");
 }
 
 static void check_service(struct check *check, unsigned i, bool *used)
@@ -257,6 +277,7 @@ static void check_service(struct check *check, unsigned i, bool *used)
     check_families(check, i, &check->config->pools[pool]);
     check_member_ports(check, i, &check->config->pools[pool]);
     check_relief(check, i, &check->config->pools[pool]);
+    check_full_nat(check, i, &check->config->pools[pool]);
 }
 
 static int name_compare(const void *a, const void *b)

@@ -205,6 +205,10 @@ struct sl_config_server_pool {
     int on_down;          // enum sl_balance_on_down
     uint32_t maglev_size; // 0, keyword `auto`
     uint32_t slow_start;  // seconds
+    char **sources;       // addresses that packets are sent from, of full NAT and tunnels
+    unsigned sources_count;
+    uint16_t tunnel_port; // of GUE
+    uint16_t tunnel_mtu;  // 0, keyword `auto`
     struct sl_config_member *members;
     unsigned members_count;
     struct sl_config_health health;

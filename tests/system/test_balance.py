@@ -29,7 +29,9 @@ pools:
   - name: web
     on-down: {on_down}
     members: [{members}]
-    health: {{type: tcp, interval: 200, fall: 2, rise: 1}}
+    way: {way}
+    sources: [{sources}]
+    health: {{type: tcp, interval: 200, fall: 2, rise: 1, passive: {{failures: {passive}, window: 10000, share: 10}}}}
   - name: names
     balance: round-robin
     members: [{{address: 198.51.100.21}}, {{address: 198.51.100.22}}, {{address: 198.51.100.23}}]
@@ -132,9 +134,9 @@ while True:
 """
 
 
-def config(weights=(100, 100, 100), on_down="keep"):
+def config(weights=(100, 100, 100), on_down="keep", way="dnat", sources="", passive=0):
     members = ", ".join(f"{{address: {m}, weight: {w}}}" for m, w in zip(MEMBERS, weights))
-    return CONFIG.format(members=members, on_down=on_down)
+    return CONFIG.format(members=members, on_down=on_down, way=way, sources=sources, passive=passive)
 
 
 class Balanced:
@@ -276,6 +278,15 @@ def test_udp_is_shared_in_turn(balanced):
     assert all(abs(n - 1000) <= 30 for n in result["seen"].values()), result
 
 
+def test_full_nat_needs_no_way_back(balanced):
+    for host in balanced.servers:
+        balanced.lab.exec(host, "ip", "route", "del", "10.0.0.0/24")
+    balanced.apply(way="full-nat", sources="198.51.100.200, 198.51.100.201")
+    assert_shares(balanced.connect(1000), (1, 1, 1))
+    seen = balanced.lab.exec("server1", "ss", "-tanH", "state", "all", "sport", "=", ":80").stdout
+    assert "10.0.0.11" not in seen, seen
+
+
 def test_explain_foretells_the_member(balanced):
     code = ("import socket, sys\ns = socket.socket()\ns.bind(('10.0.0.11', int(sys.argv[1])))\n"
             "s.connect(('203.0.113.80', 80))\nprint(s.recv(64).decode())")
@@ -332,6 +343,20 @@ def test_a_dead_member_is_out_in_time(balanced, how):
     assert out_ms - died_ms <= FALL * INTERVAL_MS + 50, (out_ms - died_ms, balanced.member(MEMBERS[1]))
     result = balanced.connect(300)
     assert not result["failed"] and "server2" not in result["seen"], result
+
+
+def test_a_member_that_leaves_flows_unanswered_is_held_back(balanced):
+    """Its checks are good: they come from its own link, and only answers to clients have no way."""
+    balanced.apply(passive=3)
+    balanced.lab.exec("server2", "ip", "route", "del", "10.0.0.0/24")
+    for _ in range(8):
+        balanced.lab.spawn_python("client1", CONNECT, SERVICE, 2, "-")
+    wait_for(lambda: balanced.member(MEMBERS[1])["state"] == "drain", "the member to be held back", 15)
+    member = balanced.member(MEMBERS[1])
+    assert member["by"] == "health" and member["health"]["state"] == "inhibited", member
+    assert member["unanswered"] >= 3, member
+    balanced.lab.exec("server2", "ip", "route", "replace", "10.0.0.0/24", "via", "198.51.100.1")
+    wait_for(lambda: balanced.member(MEMBERS[1])["state"] == "up", "the member to be tried again", 10)
 
 
 def test_a_member_that_comes_back_serves_again(balanced):

@@ -235,13 +235,105 @@ static const struct fault faults[] = {
            "- {name: web, members: [{address: 10.0.0.11, enabled: false}]}\n",
      "c:8:24: warning: pools[0].members: no member of the pool 'web' is enabled; enable one: new flows to "
      "this pool are dropped\n"},
-    {"pool_way_not_there",
+    {"tunnel_without_source",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
            "pools:\n"
            "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: ipip}\n",
-     "c:8:75: pools[0].way: the data plane cannot reach members this way yet; write dnat, and have the "
-     "members send their answers through the gateway\n"},
+     "c:8:75: pools[0].way: there is no source of the family of member 10.0.0.11; add 'sources: "
+     "[ADDRESS]'\n"},
+    {"tunnel_source_of_another_family",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: gue, sources: "
+           "[\"fd00::9\"]}\n",
+     "c:8:75: pools[0].way: there is no source of the family of member 10.0.0.11; add 'sources: "
+     "[ADDRESS]'\n"},
+    {"tunnel_to_another_port",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11, port: 81}], way: ipip, sources: [10.0.0.1]}\n",
+     "c:8:52: pools[0].members[0].port: packets reach members unchanged by the way ipip; take it out: the "
+     "member gets the port that the client sent to\n"},
+    {"tunnel_of_any_family",
+     PORTS
+     "services:\n"
+     "- {name: web, addresses: [\"2001:db8::80\"], protocol: tcp, ports: \"80\", pool: web}\n"
+     "pools:\n"
+     "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: ipip, sources: [10.0.0.1]}\n",
+     ""},
+    {"full_nat_source_that_is_us",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: full-nat, sources: "
+           "[10.0.0.1]}\n",
+     "c:8:95: pools[0].sources[0]: 10.0.0.1 is the gateway's own address; give the pool addresses of its "
+     "own\n"},
+    {"full_nat_source_twice",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: full-nat, sources: "
+           "[10.0.0.9, 10.0.0.9]}\n",
+     "c:8:105: pools[0].sources[1]: the address is there already, on line 8; take one of them out\n"},
+    {"full_nat_source_of_a_service",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: full-nat, sources: "
+           "[198.51.100.80]}\n",
+     "c:8:95: pools[0].sources[0]: 198.51.100.80 is a service's address; give the pool addresses of its "
+     "own\n"},
+    {"full_nat_of_sctp",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: sctp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], way: full-nat, sources: "
+           "[10.0.0.9]}\n",
+     "c:6:53: services[0].protocol: full NAT is for TCP and UDP; write tcp or udp, or reach the members of "
+     "'web' another way\n"},
+    {"dnat_with_sources",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], sources: [10.0.0.9]}\n",
+     "c:8:79: pools[0].sources: 'sources' mean nothing to the way dnat; take them out; they go with "
+     "full-nat, ipip, gue\n"},
+    {"dnat_with_a_tunnel_s_keys",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], tunnel-port: 9000, "
+           "tunnel-mtu: 1400}\n",
+     "c:8:83: pools[0].tunnel-port: 'tunnel-port' means nothing to the way dnat; take it out; it goes with "
+     "gue\n"
+     "c:8:101: pools[0].tunnel-mtu: 'tunnel-mtu' means nothing to the way dnat; take it out; it goes with "
+     "ipip, gue\n"},
+    {"direct_to_a_far_member",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.9.0.11}], way: direct}\n",
+     "c:8:35: pools[0].members[0].address: 10.9.0.11 is on no link of ours, which direct return needs; reach "
+     "it by ipip or gue, or look at the ports' addresses\n"},
+    {"direct_to_another_port",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11, port: 81}], way: direct}\n",
+     "c:8:52: pools[0].members[0].port: packets reach members unchanged by the way direct; take it out: the "
+     "member gets the port that the client sent to\n"},
+    {"stateless_with_several_addresses",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80, 198.51.100.81], protocol: tcp, ports: \"80\", pool: "
+           "web, when-full: stateless}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}]}\n",
+     "c:6:108: warning: services[0].when-full: answers to packets without a flow will not find their way "
+     "back to the client; give the pool one service with one address and one port\n"},
     {"pool_balance_misspelt",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -352,6 +353,60 @@ static void what_the_checks_knew_is_known_after_a_restart(void **state)
     assert_int_equal(in_table("10.0.0.11")->since_ns, since);
 }
 
+static void a_store_that_is_older_than_the_table_is_not_believed(void **state)
+{
+    char path[160], before[176];
+
+    make_well(false);
+    apply_checked("");
+    loop_ms(1600); // down, and stored
+    snprintf(path, sizeof(path), "%s/health.json", f.state_dir);
+    snprintf(before, sizeof(before), "%s.before", path);
+    assert_int_equal(link(path, before), 0);
+    make_well(true);
+    loop_ms(400);
+    assert_int_equal(state_of("10.0.0.11"), SL_BALANCE_UP);
+    uint64_t since = in_table("10.0.0.11")->since_ns;
+    end();
+    assert_int_equal(rename(before, path), 0); // killed before it was stored
+    assert_int_equal(fixture_restart(&f), TAKE_UP_RUNNING);
+    begin();
+    balance_sync(balance);
+    assert_int_equal(state_of("10.0.0.11"), SL_BALANCE_UP);
+    loop_ms(1500);
+    assert_int_equal(in_table("10.0.0.11")->since_ns, since);
+    // And where the member died while nobody looked, the checks are believed in the end.
+    end();
+    make_well(false);
+    assert_int_equal(fixture_restart(&f), TAKE_UP_RUNNING);
+    begin();
+    balance_sync(balance);
+    loop_ms(1500);
+    assert_int_equal(state_of("10.0.0.11"), SL_BALANCE_DOWN);
+}
+
+static void what_the_checks_knew_counts_for_a_table_built_anew(void **state)
+{
+    struct sl_error error;
+
+    make_well(false);
+    apply_checked("");
+    loop_ms(400);
+    end();
+    // As after a reboot: the run directory is gone, the state directory is there.
+    apply_fini(&f.applier);
+    sl_board_close(f.board);
+    char command[256];
+    snprintf(command, sizeof(command), "rm -rf %s/*", f.run_dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sl_board_open(f.run_dir, &f.board, &error), 0);
+    apply_init(&f.applier, f.run_dir, f.state_dir, f.board, NULL);
+    begin();
+    fixture_dp_start(&f, 1);
+    apply_checked("");
+    assert_int_equal(state_of("10.0.0.11"), SL_BALANCE_DOWN);
+}
+
 static void the_severest_word_counts_and_the_operator_s_before_others(void **state)
 {
     make_well(false);
@@ -415,6 +470,8 @@ int main(void)
         CASE(checks_move_the_member_in_the_table),
         CASE(who_is_not_known_yet_gets_nothing_new_where_the_pool_says_so),
         CASE(what_the_checks_knew_is_known_after_a_restart),
+        CASE(a_store_that_is_older_than_the_table_is_not_believed),
+        CASE(what_the_checks_knew_counts_for_a_table_built_anew),
         CASE(the_severest_word_counts_and_the_operator_s_before_others),
         CASE(a_pool_that_is_checked_no_more_is_up),
         CASE(a_check_that_cannot_be_is_told_and_the_member_serves),

@@ -406,6 +406,106 @@ static void metrics_hold_every_counter_in_valid_text(void **state)
     sl_counters_close(counters);
 }
 
+#define BALANCE                                                                                              \
+    "services: [{name: web, addresses: [203.0.113.80], protocol: tcp, ports: 80, pool: web}]\n"              \
+    "pools: [{name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12, port: 8080, weight: 50}]}]\n"
+
+static void apply_balance(const struct served *served)
+{
+    char request[256];
+
+    write_config((struct served *)served, BALANCE);
+    snprintf(request, sizeof(request), "{\"command\": \"config.apply\", \"path\": \"%s\"}", served->config);
+    json_decref(expect_result(served, request));
+}
+
+static const char *text_in(const json_t *result, const char *list, size_t i, const char *key)
+{
+    return json_string_value(json_object_get(json_array_get(json_object_get(result, list), i), key));
+}
+
+static void expect_text(const struct served *served, const char *request, const char *key, const char *text)
+{
+    json_t *result = expect_result(served, request);
+
+    assert_string_equal(json_string_value(json_object_get(result, key)), text);
+    json_decref(result);
+}
+
+static void services_and_pools_are_shown_and_steered(void **state)
+{
+    struct served *served = *state;
+
+    expect_error(served, "{\"command\": \"pool\", \"pool\": \"web\"}", "not-found", "no pool 'web'");
+    apply_balance(served);
+    json_t *services = expect_result(served, "{\"command\": \"service\"}");
+    assert_string_equal(text_in(services, "services", 0, "pool"), "web");
+    assert_string_equal(text_in(services, "services", 0, "ports"), "80");
+    json_decref(services);
+    expect_text(served, "{\"command\": \"pool.drain\", \"pool\": \"web\", \"member\": \"10.0.0.11\"}",
+                "state", "drain");
+    expect_text(
+        served,
+        "{\"command\": \"pool.weight\", \"pool\": \"web\", \"member\": \"10.0.0.12:8080\", \"weight\": 7}",
+        "member", "10.0.0.12:8080");
+    expect_error(served, "{\"command\": \"pool.flush\", \"pool\": \"web\", \"member\": \"10.0.0.13\"}",
+                 "not-found", "has no member 10.0.0.13");
+    expect_error(served, "{\"command\": \"pool.weight\", \"pool\": \"web\", \"member\": \"10.0.0.12\"}",
+                 "bad-request", "'weight' is wanted");
+    json_t *pools = expect_result(served, "{\"command\": \"pool\", \"pool\": \"web\"}");
+    json_t *pool = json_array_get(json_object_get(pools, "pools"), 0);
+    assert_int_equal(json_integer_value(json_object_get(pool, "drain")), 1);
+    assert_string_equal(text_in(pool, "members", 0, "by"), "operator");
+    assert_string_equal(text_in(pool, "members", 1, "state"), "up");
+    json_decref(pools);
+    // The only one that is left, by hash; nobody's of another port.
+    expect_text(
+        served,
+        "{\"command\": \"explain\", \"protocol\": \"tcp\", \"source\": \"192.0.2.1\", \"source_port\": 1234, "
+        "\"address\": \"203.0.113.80\", \"port\": 80}",
+        "member", "10.0.0.12:8080");
+    expect_text(
+        served,
+        "{\"command\": \"explain\", \"protocol\": \"tcp\", \"source\": \"192.0.2.1\", \"source_port\": 1234, "
+        "\"address\": \"203.0.113.80\", \"port\": 81}",
+        "text", "no service takes it: 'sluicectl service' lists them");
+}
+
+static void runtime_changes_are_marked_in_a_diff(void **state)
+{
+    struct served *served = *state;
+
+    apply_balance(served);
+    json_decref(expect_result(
+        served,
+        "{\"command\": \"pool.weight\", \"pool\": \"web\", \"member\": \"10.0.0.12\", \"weight\": 7}"));
+    json_decref(expect_result(
+        served, "{\"command\": \"pool.disable\", \"pool\": \"web\", \"member\": \"10.0.0.11\"}"));
+    json_t *diff = expect_result(served, "{\"command\": \"config.diff\"}");
+    assert_true(json_is_true(json_object_get(diff, "same")));
+    const char *text = json_string_value(json_object_get(diff, "text"));
+    assert_non_null(strstr(text, "! pools[web].members[10.0.0.11].enabled: true, at runtime disable by "));
+    assert_non_null(strstr(text, "! pools[web].members[10.0.0.12:8080].weight: 50, at runtime 7 by "));
+    json_decref(diff);
+}
+
+static void metrics_tell_of_services_and_members(void **state)
+{
+    struct served *served = *state;
+    char family[128] = "", *save = NULL;
+
+    apply_balance(served);
+    char *text = http_get(served, "/metrics");
+    assert_non_null(strstr(text, "sluice_service_new_flows_total{service=\"web\"} 0\n"));
+    assert_non_null(strstr(text, "sluice_pool_members{pool=\"web\",state=\"up\"} 2\n"));
+    assert_non_null(strstr(text, "sluice_member_up{pool=\"web\",member=\"10.0.0.12:8080\"} 1\n"));
+    char *body = strstr(text, "\r\n\r\n");
+    assert_non_null(body);
+    for (char *line = strtok_r(body + 4, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        check_line(line, family);
+    free(text);
+}
+
 static void health_is_good_only_where_traffic_flows_on_the_newest_tables(void **state)
 {
     struct served *served = *state;
@@ -436,6 +536,9 @@ int main(int argc, char **argv)
         T(others_may_look_but_not_change),
         T(a_config_is_applied_confirmed_and_rolled_back),
         T(a_config_nobody_confirms_goes_by_itself),
+        T(services_and_pools_are_shown_and_steered),
+        T(runtime_changes_are_marked_in_a_diff),
+        T(metrics_tell_of_services_and_members),
         T(metrics_hold_every_counter_in_valid_text),
         T(health_is_good_only_where_traffic_flows_on_the_newest_tables),
     };
