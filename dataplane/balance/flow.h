@@ -57,7 +57,16 @@ static inline void balance_count_out(const struct balance *balance, uint32_t map
     member->bytes_out += len_bytes;
 }
 
-// A packet of a balanced flow, before anything in it or in the flow is changed.
+// The connection has ended: reset, or closed from both sides. What is left of the flow waits for stragglers.
+static inline bool balance_is_over(const struct sl_flow *flow)
+{
+    const uint8_t fins = SL_FLOW_FIN_0 | SL_FLOW_FIN_1;
+
+    return flow->state == SL_FLOW_CLOSING && (flow->flags & SL_FLOW_RST || (flow->flags & fins) == fins);
+}
+
+// A packet of a balanced flow, before anything in it or in the flow is changed. A SYN behind the end of a connection
+// is another connection: clients use their ports again within minutes, and it is to be balanced as any new one.
 static inline enum balance_admission balance_admit(struct worker *worker, struct burst *burst,
                                                    struct packet *packet, struct sl_flow *flow,
                                                    uint32_t direction)
@@ -66,6 +75,8 @@ static inline enum balance_admission balance_admit(struct worker *worker, struct
         return balance_admit_cut(worker, burst, packet, flow, direction);
     if (unlikely(packet->flags & PACKET_ICMP_ERROR))
         return BALANCE_PASS;
+    if (unlikely(packet->flags & PACKET_SYN) && direction == 0 && balance_is_over(flow))
+        return BALANCE_REOPEN;
     if (direction) {
         balance_count_out(worker->balance, flow->mapping, packet->l3_len);
         if (unlikely(flow->packets1 == 0))

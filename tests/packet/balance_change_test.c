@@ -246,6 +246,35 @@ static void cut_connections_may_be_made_again(void **state)
     harness_balance_free(b);
 }
 
+static void close_from_both_sides(struct harness_balance *b, const uint32_t member[FLOWS])
+{
+    for (uint16_t i = 0; i < FLOWS; i++) {
+        char ip[SL_IP_TEXT];
+        harness_balance_tcp(b, CLIENT, (uint16_t)(4000 + i), SL_TCP_FIN | SL_TCP_ACK);
+        snprintf(ip, sizeof(ip), "10.1.0.%u", member[i]);
+        struct rte_mbuf *m =
+            harness_tcp(NAT_LAN, ip, CLIENT, 8080, (uint16_t)(4000 + i), SL_TCP_FIN | SL_TCP_ACK, 0);
+        rte_pktmbuf_free(harness_balance_through(b, NAT_LAN, m, NAT_WAN));
+    }
+}
+
+// A client's ports come round within minutes, before the flow of the connection before has timed out.
+static void ports_of_closed_connections_are_balanced_anew(void **state)
+{
+    struct harness_balance *b = gateway(3, SL_BALANCE_KEEP);
+    uint32_t member[FLOWS];
+    connect_all(b, member);
+    harness_balance_set(b, 0, 0, SL_BALANCE_DRAIN, 1);
+    uint16_t port = port_of(member, 1);
+    assert_int_equal(harness_balance_tcp(b, CLIENT, port, SL_TCP_SYN), 1); // open: a SYN changes nothing
+    close_from_both_sides(b, member);
+    for (uint16_t i = 0; i < FLOWS; i++)
+        assert_int_not_equal(harness_balance_tcp(b, CLIENT, (uint16_t)(4000 + i), SL_TCP_SYN), 1);
+    assert_int_equal(flows_of(b, 0), 0);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
 static void resets_of_a_cut_connection_pass(void **state)
 {
     struct harness_balance *b = gateway(3, SL_BALANCE_RESET);
@@ -385,6 +414,7 @@ int main(void)
         cmocka_unit_test(down_keeps_where_the_pool_says_so),
         cmocka_unit_test(down_resets_where_the_pool_says_so),
         cmocka_unit_test(cut_connections_may_be_made_again),
+        cmocka_unit_test(ports_of_closed_connections_are_balanced_anew),
         cmocka_unit_test(resets_of_a_cut_connection_pass),
         cmocka_unit_test(down_moves_where_the_pool_says_so),
         cmocka_unit_test(flush_cuts_at_once),
