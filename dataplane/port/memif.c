@@ -45,7 +45,8 @@ static int socket_try_bind(const char *path)
     return rc;
 }
 
-static int directory_check(const char *path, struct sl_error *error)
+// A server makes its socket in the directory; a client only passes through it.
+static int directory_check(const char *path, bool server, struct sl_error *error)
 {
     const char *slash = strrchr(path, '/');
     char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -53,7 +54,7 @@ static int directory_check(const char *path, struct sl_error *error)
         return sl_error_set(error, -EINVAL, "the socket path %s has no directory: write it from / on", path);
     int length = slash == path ? 1 : (int)(slash - path);
     snprintf(directory, sizeof(directory), "%.*s", length, path);
-    if (access(directory, R_OK | W_OK | X_OK) == 0)
+    if (access(directory, server ? W_OK | X_OK : X_OK) == 0)
         return 0;
     return sl_error_set(error, -errno, "its directory %s cannot be used (%s)", directory, strerror(errno));
 }
@@ -100,7 +101,7 @@ static int client_prepare(const char *path, struct sl_error *error)
 
 int memif_socket_prepare(const char *path, bool server, struct sl_error *error)
 {
-    int rc = directory_check(path, error);
+    int rc = directory_check(path, server, error);
     if (rc != 0)
         return rc;
     return server ? server_prepare(path, error) : client_prepare(path, error);

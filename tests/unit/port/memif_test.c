@@ -18,6 +18,7 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 #include "port/device.h"
+#include "port/memif.h"
 
 static char root[64], path[96];
 static struct device_context context = {.worker_count = 1};
@@ -153,6 +154,27 @@ static void client_says_that_its_server_is_missing(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+// A client needs no right to write, nor to list: another user's server stands in a directory of 0755. Root may write
+// anywhere, so the test takes another user's rights for the moment.
+static void client_only_passes_through_the_directory(void **state)
+{
+    struct sl_error error = {0};
+    int fd = other_program(SOCK_SEQPACKET, true);
+    assert_int_equal(chmod(path, 0777), 0);
+    assert_int_equal(chmod(root, 0111), 0);
+    bool privileged = geteuid() == 0;
+    if (privileged)
+        assert_int_equal(setresuid(65534, 65534, 0), 0); // access() asks for the real user
+    int client = memif_socket_prepare(path, false, &error);
+    int server = memif_socket_prepare(path, true, &error);
+    if (privileged)
+        assert_int_equal(setresuid(0, 0, 0), 0);
+    assert_int_equal(chmod(root, 0700), 0);
+    close(fd);
+    assert_int_equal(client, 0);
+    assert_int_equal(server, -EACCES);
+}
+
 // Two clients of one socket: the driver refuses the second after it has made half of its device.
 static void port_that_the_driver_refused_opens_once_the_cause_is_gone(void **state)
 {
@@ -179,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(missing_directory_is_named_and_the_port_opens_when_it_is_there,
                                         directory_make, directory_remove),
         cmocka_unit_test_setup_teardown(client_says_that_its_server_is_missing, directory_make,
+                                        directory_remove),
+        cmocka_unit_test_setup_teardown(client_only_passes_through_the_directory, directory_make,
                                         directory_remove),
         cmocka_unit_test_setup_teardown(port_that_the_driver_refused_opens_once_the_cause_is_gone,
                                         directory_make, directory_remove),
