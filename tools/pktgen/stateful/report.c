@@ -28,8 +28,7 @@ static void side_print(const struct side_summary *side)
            " open (at most %" PRIu64 ")",
            side->role, c->opened, c->completed, summary_failed(side), side->open, side->open_most);
     if (side->seconds > 0)
-        printf("; %.0f connections/s, %.0f requests/s", (double)c->completed / side->seconds,
-               (double)c->requests / side->seconds);
+        printf("; %.0f connections/s, %.0f requests/s", side->connections_per_s, side->requests_per_s);
     printf("\n");
     for (unsigned i = 0; i < FAILURES; i++)
         if (c->failed[i])
@@ -77,8 +76,10 @@ static json_t *side_json(const struct side_summary *side)
     summary_list(side, list);
     for (unsigned i = 0; i < SUMMARY_COUNTERS; i++)
         json_object_set_new(json, list[i].name, json_integer((json_int_t)list[i].value));
-    if (side->seconds > 0)
-        json_object_set_new(json, "connections_per_s", json_real((double)c->completed / side->seconds));
+    if (side->seconds > 0) {
+        json_object_set_new(json, "connections_per_s", json_real(side->connections_per_s));
+        json_object_set_new(json, "requests_per_s", json_real(side->requests_per_s));
+    }
     return json;
 }
 

@@ -75,13 +75,12 @@ static void side_table(FILE *out, const struct side_summary *side, uint32_t coun
           out);
     for (uint32_t i = 0; i < count; i++) {
         const struct engine_counters *c = &side[i].counters;
-        double seconds = side[i].seconds > 0 ? side[i].seconds : 1;
         char connections[16], requests[16];
         fprintf(out,
                 "<tr><td>%s</td><td>%s</td><td>%s</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td><td>%" PRIu64
                 "</td><td>%" PRIu64 "</td><td>%" PRIu64 "</td></tr>\n",
-                side[i].role, report_scaled((double)c->completed / seconds, connections),
-                report_scaled((double)c->requests / seconds, requests), c->opened, c->completed,
+                side[i].role, report_scaled(side[i].connections_per_s, connections),
+                report_scaled(side[i].requests_per_s, requests), c->opened, c->completed,
                 summary_failed(&side[i]), side[i].open, c->retransmits);
     }
     fprintf(out, "</table>\n<p class=\"note\">%.3f seconds of opening, %u workers a side.</p>\n",

@@ -48,16 +48,26 @@ static void timeline_take(struct stateful *run, double seconds)
                                           summary_failed(first), first->open});
 }
 
+// The account after the end of opening: its rates are no longer of the load that was asked for.
+static void numbers_end(struct stateful *run)
+{
+    for (uint32_t i = 0; i < run->sides.count; i++)
+        summary_end(&run->sides.side[i], &run->summary[i]);
+}
+
 // A moment of waiting: true where the operator asked to end.
-static bool step(struct stateful *run, const char *phase)
+static bool step(struct stateful *run, bool opening)
 {
     bool stop = session_wait_ms(&run->session, STEP_MS);
     double seconds = seconds_since(run->start_tsc);
-    numbers_take(run, seconds);
+    if (opening)
+        numbers_take(run, seconds);
+    else
+        numbers_end(run);
     if (timeline_due(&run->timeline, seconds))
         timeline_take(run, seconds);
     if (seconds >= run->shown_s + SHOW_MS / 1000.0) {
-        watch_show(&run->watch, seconds, &run->summary[0], phase);
+        watch_show(&run->watch, seconds, &run->summary[0], opening ? "" : "   (ending)");
         run->shown_s = seconds;
     }
     return stop;
@@ -80,7 +90,7 @@ static void drain(struct stateful *run)
     sides_open_no_more(&run->sides);
     while (!stop && has_client(run) && run->summary[0].open > 0 &&
            seconds_since(start) < run->options.drain_s)
-        stop = step(run, "   (ending)");
+        stop = step(run, false);
     if (!stop && run->sides.count == 2) // the server's last acknowledgments
         session_wait_ms(&run->session, STEP_MS);
 }
@@ -94,13 +104,13 @@ static void load_run(struct stateful *run)
     sides_launch(&run->sides, &run->session);
     timeline_add(&run->timeline, &(struct timeline_point){0});
     while (!stop && !load_over(run))
-        stop = step(run, "");
-    double seconds = seconds_since(run->start_tsc);
+        stop = step(run, true);
+    numbers_take(run, seconds_since(run->start_tsc));
     if (!stop)
         drain(run);
     session_stop(&run->session);
     session_join(&run->session);
-    numbers_take(run, seconds);
+    numbers_end(run);
     watch_fini(&run->watch);
 }
 

@@ -34,6 +34,18 @@ void summary_make(const struct side *side, double seconds, struct side_summary *
     }
     if (summary->open > summary->open_most)
         summary->open_most = summary->open;
+    if (seconds > 0) {
+        summary->connections_per_s = (double)summary->counters.completed / seconds;
+        summary->requests_per_s = (double)summary->counters.requests / seconds;
+    }
+}
+
+void summary_end(const struct side *side, struct side_summary *summary)
+{
+    double connections = summary->connections_per_s, requests = summary->requests_per_s;
+    summary_make(side, summary->seconds, summary);
+    summary->connections_per_s = connections;
+    summary->requests_per_s = requests;
 }
 
 uint64_t summary_failed(const struct side_summary *summary)

@@ -7,8 +7,9 @@
 #include "loop.h"
 
 struct side_summary {
-    const char *role; // "client" or "server"
-    double seconds;   // of opening
+    const char *role;                         // "client" or "server"
+    double seconds;                           // of opening
+    double connections_per_s, requests_per_s; // completed in those seconds; what ends later counts in no rate
     uint32_t workers;
     uint64_t open;      // connections now
     uint64_t open_most; // that were seen at a time
@@ -23,8 +24,10 @@ struct summary_counter { // one of the counters that are plain numbers
 };
 #define SUMMARY_COUNTERS 16
 
-// `summary` is what it was before: `open_most` goes on from there.
+// `summary` is what it was before: `open_most` goes on from there. `seconds` since the start; rates are of now.
 void summary_make(const struct side *side, double seconds, struct side_summary *summary);
+// The same once opening has ended: `seconds` and rates stay, which are of then.
+void summary_end(const struct side *side, struct side_summary *summary);
 uint64_t summary_failed(const struct side_summary *summary);
 // All counters but opened, completed and failed, in the order of the reports.
 void summary_list(const struct side_summary *summary, struct summary_counter list[SUMMARY_COUNTERS]);
