@@ -57,8 +57,8 @@ static inline void frame_take(struct receiver *receiver, const struct rte_mbuf *
         arrivals->corrupt++;
         return;
     }
-    track_take(&arrivals->track, track_extend(&arrivals->track, signature.tail));
-    histogram_add(&arrivals->latency, signature_age(&signature, tsc));
+    if (likely(track_take(&arrivals->track, track_extend(&arrivals->track, signature.tail))))
+        histogram_add(&arrivals->latency, signature_age(&signature, tsc)); // a copy's age is the copier's
     arrivals->bytes += length + FRAME_FCS;
 }
 

@@ -26,28 +26,28 @@ static void bits_clear(struct track *track, uint64_t from, uint64_t to)
         track->seen[from / 64 % TRACK_WORDS] &= ~(1ULL << (from % 64));
 }
 
-static void take_late(struct track *track, uint64_t sequence)
+static bool take_late(struct track *track, uint64_t sequence)
 {
     uint64_t behind = track->next - sequence; // at least 1: the highest itself
     uint64_t *word = &track->seen[sequence / 64 % TRACK_WORDS], bit = 1ULL << (sequence % 64);
     if (behind <= TRACK_WINDOW && (*word & bit)) {
         track->duplicate++;
-        return;
+        return false;
     }
     track->reordered++;
     track->too_late += behind > TRACK_WINDOW;
     track->distance = behind - 1 > track->distance ? behind - 1 : track->distance;
     if (behind <= TRACK_WINDOW)
         *word |= bit;
+    return true;
 }
 
-void track_take_slow(struct track *track, uint64_t sequence)
+bool track_take_slow(struct track *track, uint64_t sequence)
 {
-    if ((int64_t)(sequence - track->next) < 0) {
-        take_late(track, sequence);
-        return;
-    }
+    if ((int64_t)(sequence - track->next) < 0)
+        return take_late(track, sequence);
     bits_clear(track, track->next, sequence + 1);
     track->seen[sequence / 64 % TRACK_WORDS] |= 1ULL << (sequence % 64);
     track->next = sequence + 1;
+    return true;
 }

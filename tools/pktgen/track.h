@@ -23,8 +23,8 @@ struct track {
 };
 
 void track_init(struct track *track);
-// What is not the plain next number.
-void track_take_slow(struct track *track, uint64_t sequence);
+// What is not the plain next number; as track_take().
+bool track_take_slow(struct track *track, uint64_t sequence);
 
 // The 64-bit number whose lower bits came on the wire: the one nearest to what is expected.
 static inline uint64_t track_extend(const struct track *track, uint64_t wire)
@@ -33,17 +33,16 @@ static inline uint64_t track_extend(const struct track *track, uint64_t wire)
     return track->next - (uint64_t)((int64_t)behind >> (64 - SIGNATURE_SEQ_BITS));
 }
 
-// One packet; `sequence` as track_extend() gave it.
-static inline void track_take(struct track *track, uint64_t sequence)
+// One packet; `sequence` as track_extend() gave it. False for a duplicate.
+static inline bool track_take(struct track *track, uint64_t sequence)
 {
     track->received++;
     uint64_t *word = &track->seen[sequence / 64 % TRACK_WORDS];
-    if (__builtin_expect(sequence != track->next, 0)) {
-        track_take_slow(track, sequence);
-        return;
-    }
+    if (__builtin_expect(sequence != track->next, 0))
+        return track_take_slow(track, sequence);
     *word |= 1ULL << (sequence % 64);
     track->next = sequence + 1;
+    return true;
 }
 
 // Different packets that have arrived.

@@ -89,11 +89,11 @@ static void numbers_beyond_the_wire_are_extended(void **context)
 static void what_is_behind_the_window_is_told_apart(void **context)
 {
     track_init(&track);
-    track_take(&track, 0);
-    track_take(&track, TRACK_WINDOW + 10);
-    track_take(&track, 5);                 // too late to know
-    track_take(&track, 11);                // the oldest that is remembered
-    track_take(&track, TRACK_WINDOW + 10); // again
+    assert_true(track_take(&track, 0));
+    assert_true(track_take(&track, TRACK_WINDOW + 10));
+    track_take(&track, 5);                               // too late to know
+    assert_true(track_take(&track, 11));                 // the oldest that is remembered
+    assert_false(track_take(&track, TRACK_WINDOW + 10)); // again
     assert_int_equal(track.too_late, 1);
     assert_int_equal(track.reordered, 2);
     assert_int_equal(track.duplicate, 1);
