@@ -428,7 +428,7 @@ static int compile(struct options *options, struct plan *plan, struct sl_diagnos
     char name[SESSION_PORTS][16];
     const char *names[SESSION_PORTS];
     struct profile_source source = {options->file ? options->file : "command line",
-                                    options->file ? &options->tree : NULL, diag};
+                                    options->file ? &options->tree : NULL, diag, options->other_sizes};
     int rc = options_check(options, diag);
     if (rc == 0)
         rc = profile_take(options, diag);

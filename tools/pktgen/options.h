@@ -16,7 +16,8 @@ struct options {
     struct trial_wish trial; // duration_us 0: the profile's, or 10 s
     const char *csv, *html;  // files to write, NULL: none
     bool json, quiet;
-    double wait_s; // for links
+    double wait_s;    // for links
+    bool other_sizes; // of a mode that sends sizes of its own
 };
 
 // Options of the traffic and the reports; a child of the mode's argp, its input a struct options.

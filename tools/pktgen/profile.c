@@ -10,6 +10,7 @@
 #include <string.h>
 #include "config/document.h"
 #include "config/text.h"
+#include "stream.h"
 #include "wire/headers.h"
 
 struct compile {
@@ -51,7 +52,7 @@ void profile_free(struct profile *profile)
     sl_document_free(profile_keys, profile);
 }
 
-// A fault of key `key` of the stream being compiled (NULL: of the profile).
+// A fault of key `key` of the stream being compiled, or of the profile. A key that is left out has its stream's place.
 __attribute__((format(printf, 4, 5))) static void fault(const struct compile *c, bool in_stream,
                                                         const char *key, const char *format, ...)
 {
@@ -139,11 +140,23 @@ static void flows_compile(const struct compile *c, const struct profile_stream *
     out->flows.flows = in->flows && in->flows < all ? in->flows : (uint32_t)all;
 }
 
+static void sizes_check(const struct compile *c, const struct stream_plan *out)
+{
+    uint16_t least = stream_size_least(out), smallest = FRAME_MAX;
+    for (uint16_t i = 0; i < out->sizes.count; i++)
+        smallest = out->sizes.size[i] < smallest ? out->sizes.size[i] : smallest;
+    if (smallest < least && !c->source->other_sizes)
+        fault(c, true, "sizes", "a frame of %u bytes; its headers, the signature and the FCS need %u",
+              smallest, least);
+}
+
 static void sizes_compile(const struct compile *c, const struct profile_stream *in, struct stream_plan *out)
 {
     const char *why;
     if (profile_read_sizes(in->sizes ? in->sizes : "64", &out->sizes, &why) != 0)
         fault(c, true, "sizes", "'%s' %s", in->sizes, why);
+    else
+        sizes_check(c, out);
     out->sizes.random = in->random_sizes;
 }
 
@@ -219,6 +232,8 @@ int profile_compile(const struct profile *profile, const struct profile_source *
     memset(plan, 0, sizeof(*plan));
     rate_compile(&c, false, profile->rate, &plan->rate);
     plan->streams = profile->streams_count;
+    if (profile->streams_count == 0 && source->diag->errors == errors)
+        fault(&c, false, "streams", "there is nothing to send: write at least one stream");
     for (; c.stream < profile->streams_count; c.stream++)
         stream_compile(&c, &profile->streams[c.stream], &plan->stream[c.stream]);
     sl_diag_sort(source->diag);

@@ -50,6 +50,7 @@ struct profile_source {         // where its text stands, for messages
     const char *name;           // of the file, or "command line"
     const struct sl_tree *tree; // NULL: no lines to point at
     struct sl_diagnostics *diag;
+    bool other_sizes; // the mode sends sizes of its own: those of the profile need not hold a frame
 };
 
 // Reads a file. 0, *profile and *tree (for sl_tree_fini()); -errno, with what is wrong in `diag`.

@@ -286,6 +286,7 @@ static int bench_main(int argc, char **argv)
     run->options.imix = true;
     run->options.tests = TESTS_ALL;
     run->options.width = WIDTH;
+    run->options.common.other_sizes = true;
     int own = session_wish_init(&run->options.common.session, argc, argv);
     argp_parse(&argp, own, argv, 0, NULL, &run->options);
     int status = bench_execute(run);

@@ -59,6 +59,8 @@ struct stream { // one worker's
     uint64_t refused;          // frames the port did not take; they are not part of the sequence
 } __attribute__((aligned(64)));
 
+// The smallest frame that holds the headers, the signature and the FCS.
+uint16_t stream_size_least(const struct stream_plan *plan);
 // Frames and offsets from the plan. 0, or -EINVAL with a sentence where a size cannot hold what it must, -ENOMEM.
 int stream_init(struct stream *stream, const struct stream_plan *plan, struct sl_error *error);
 void stream_fini(struct stream *stream);

@@ -155,7 +155,7 @@ static uint16_t message_length(const struct stream_plan *plan, uint16_t size)
     return plan->fragments > 1 ? (uint16_t)((room & ~7u) * plan->fragments) : room;
 }
 
-static uint16_t size_least(const struct stream_plan *plan)
+uint16_t stream_size_least(const struct stream_plan *plan)
 {
     uint16_t need = (uint16_t)(ETH_BYTES + ip_bytes(plan) + fragment_bytes(plan) + l4_bytes(plan) +
                                SIGNATURE_BYTES + FRAME_FCS);
@@ -164,7 +164,7 @@ static uint16_t size_least(const struct stream_plan *plan)
 
 static int size_check(const struct stream_plan *plan, uint16_t size, struct sl_error *error)
 {
-    uint16_t least = size_least(plan);
+    uint16_t least = stream_size_least(plan);
     if (size >= least && size <= FRAME_MAX)
         return 0;
     return sl_error_set(

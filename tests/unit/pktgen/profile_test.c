@@ -45,7 +45,7 @@ static void a_profile_becomes_a_plan(void **context)
                 "rate: 2.5Mpps\n"
                 "streams:\n"
                 "  - {name: a, port: right, protocol: tcp, tcp-flags: S, src: 10.0.0.0/24,\n"
-                "     dst: 192.0.2.1-192.0.2.10, sport: 1000-1999, sizes: imix, burst: 8}\n"
+                "     dst: 192.0.2.1-192.0.2.10, sport: 1000-1999, sizes: 76-87, burst: 8}\n"
                 "  - {name: b, protocol: icmp, src: '2001:db8::1', dst: '2001:db8::2', sizes: 128-130,\n"
                 "     fragments: 2, rate: 10%}\n"),
         0);
@@ -78,6 +78,13 @@ static void faults_are_told_with_line_and_column(void **context)
     assert_fault("pktgen: 1\nstreams:\n  - {flows: 5}\n", "p.yaml:3:13: streams[0].flows: 5 flows, but");
     assert_fault("pktgen: 1\nstreams:\n  - {src: 10.0.0.1, dst: '::1'}\n", "p.yaml:3:26: streams[0].dst:");
     assert_fault("pktgen: 1\nstreams:\n  - {protocol: sctp}\n", "p.yaml:3:16: streams[0].protocol:");
+    assert_fault(
+        "pktgen: 1\nstreams:\n  - {sizes: imix, protocol: tcp}\n",
+        "p.yaml:3:13: streams[0].sizes: a frame of 64 bytes; its headers, the signature and the FCS need 76");
+    assert_fault("pktgen: 1\nstreams:\n  - {protocol: tcp}\n",
+                 "p.yaml:3:5: streams[0].sizes: a frame of 64 bytes");
+    assert_fault("pktgen: 1\nstreams: []\n", "p.yaml:2:10: streams: there is nothing to send");
+    assert_fault("pktgen: 1\n", "p.yaml:1:1: streams: there is nothing to send");
     assert_fault("streams: []\n", "p.yaml:1:1: the key 'pktgen' is missing");
 }
 
