@@ -423,7 +423,7 @@ static void duration_finish(struct options *options, struct sl_diagnostics *diag
         sl_diag_add(diag, SL_DIAG_ERROR, options->file, 0, 0, "duration", NULL, "'%s' %s", text, why);
 }
 
-static int compile(struct options *options, struct plan *plan, struct sl_diagnostics *diag)
+int options_compile(struct options *options, struct plan *plan, struct sl_diagnostics *diag)
 {
     char name[SESSION_PORTS][16];
     const char *names[SESSION_PORTS];
@@ -448,7 +448,7 @@ int options_finish(struct options *options, struct plan *plan)
 {
     struct sl_diagnostics diag;
     sl_diag_init(&diag);
-    int rc = compile(options, plan, &diag);
+    int rc = options_compile(options, plan, &diag);
     if (rc != 0)
         sl_diag_print(&diag, stderr);
     sl_diag_fini(&diag);

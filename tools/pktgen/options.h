@@ -28,5 +28,7 @@ void options_fini(struct options *options);
 // After argp: the profile is read and brought together with the flags; ports go into options->session. 0; -EINVAL where
 // faults were printed.
 int options_finish(struct options *options, struct plan *plan);
+// The same with the faults in `diag` and not printed.
+int options_compile(struct options *options, struct plan *plan, struct sl_diagnostics *diag);
 
 #endif
