@@ -122,7 +122,7 @@ static int row_measure(struct bench_run *run, struct rfc2544_bench *bench, const
         strcpy(row->name, "imix");
     else
         snprintf(row->name, sizeof(row->name), "%u", sizes->size[0]);
-    row->mean_size = plan_mean_size(sizes);
+    rfc2544_row_init(row, plan_mean_size(sizes));
     for (uint32_t i = 0; i < run->plan.streams; i++)
         run->plan.stream[i].sizes = *sizes;
     bench->trial = trial_new(&run->session, &run->plan, run->self, error);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The benchmark as a page: throughput by size, loss curves, latency. Called by rfc2544.c, on the main thread.
 #include <errno.h>
-#include <inttypes.h>
 #include "plot.h"
 #include "report.h"
 #include "rfc2544.h"
@@ -10,30 +9,40 @@ static void table_draw(FILE *out, const struct rfc2544_report *report)
 {
     fputs(
         "<table><tr><th>size</th><th>0 % loss</th><th>0.5 % loss</th><th>offered</th><th>p50</th><th>p99</th>"
-        "<th>p50 at half</th><th>burst</th></tr>\n",
+        "<th>p50 at half</th><th>burst</th><th></th></tr>\n",
         out);
     for (uint32_t i = 0; i < report->rows; i++) {
         const struct rfc2544_row *row = &report->row[i];
-        char text[6][16];
+        char text[7][16];
         fprintf(
             out,
-            "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%" PRIu64
-            "</td></tr>\n",
-            row->name, report_scaled(row->throughput[0].carried, text[0]),
-            report_scaled(row->throughput[1].carried, text[1]), report_scaled(row->offered_max, text[2]),
-            report_time(row->latency[0].p50, text[3]), report_time(row->latency[0].p99, text[4]),
-            report_time(row->latency[1].p50, text[5]), row->burst_frames);
+            "<tr><td>%s</td><td>%s%c</td><td>%s%c</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s%s</"
+            "td>"
+            "<td>%s</td></tr>\n",
+            row->name, rfc2544_rate_text(&row->throughput[0], text[0]), rfc2544_mark(row, 0),
+            rfc2544_rate_text(&row->throughput[1], text[1]), rfc2544_mark(row, 1),
+            rfc2544_scaled_text(row->offered_max, text[2]), rfc2544_time_text(row->latency[0].p50, text[3]),
+            rfc2544_time_text(row->latency[0].p99, text[4]), rfc2544_time_text(row->latency[1].p50, text[5]),
+            rfc2544_scaled_text(row->burst_frames, text[6]), row->burst_is_limit ? "+" : "",
+            rfc2544_note(row));
     }
-    fprintf(out, "</table>\n<p class=\"note\">Packets a second; trials of %g s.%s</p>\n", report->seconds,
-            report->ended ? " Ended by the operator: the last row is incomplete." : "");
+    fprintf(out,
+            "</table>\n<p class=\"note\">Packets a second; trials of %g s. +: all that was offered, it may "
+            "carry more. =: as with less loss; its own search found less.%s</p>\n",
+            report->seconds, report->ended ? " Ended by the operator: the last row is incomplete." : "");
+}
+
+static double bar_of(const struct rfc2544_row *row, uint32_t goal)
+{
+    return row->throughput[goal].found ? row->throughput[goal].carried : 0;
 }
 
 static void throughput_draw(FILE *out, const struct rfc2544_report *report)
 {
     struct plot_bar bar[RFC2544_SIZES];
     for (uint32_t i = 0; i < report->rows; i++)
-        bar[i] = (struct plot_bar){report->row[i].name, report->row[i].throughput[0].carried,
-                                   report->row[i].throughput[1].carried};
+        bar[i] =
+            (struct plot_bar){report->row[i].name, bar_of(&report->row[i], 0), bar_of(&report->row[i], 1)};
     plot_bars(out, "Throughput by frame size (dark: no loss, light: 0.5 %)", "packets a second", bar,
               report->rows);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tests of RFC 2544 section 26, each made of trials. Called by rfc2544.c for each size, on the main thread.
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,18 @@
 #define OVERLOAD          1.1
 #define SLICE_US          50000
 #define CURVE_STEP        0.1
+#define KEPT_MOST         0.01 // of what was due: more was skipped, and the trial says nothing of the device
+#define REFUSED_MOST      0.03 // of what was handed to the port: more, and it is the port that holds back
+
+void rfc2544_row_init(struct rfc2544_row *row, double mean_size)
+{
+    const struct rfc2544_latency none = {NAN, NAN, NAN, NAN, NAN, NAN};
+    row->mean_size = mean_size;
+    row->offered_max = row->burst_frames = row->recovery_ms = row->reset_ms = NAN;
+    row->latency[0] = row->latency[1] = none;
+    for (uint32_t i = 0; i < RFC2544_GOALS; i++)
+        row->throughput[i].carried = NAN;
+}
 
 static int trial_run(struct rfc2544_bench *bench, double pps, uint64_t duration_us, uint64_t limit)
 {
@@ -41,12 +54,36 @@ static double sent_rate(const struct result *result)
     return result->seconds > 0 ? (double)result->total.sent / result->seconds : 0;
 }
 
+static bool port_full(const struct result *result)
+{
+    const struct stream_result *t = &result->total;
+    return (double)t->refused > REFUSED_MOST * (double)(t->sent + t->refused);
+}
+
+// What was to be sent and what of it is missing. Where the port holds back (memif, whose other end is slow), packets
+// that were let go for it are the loss of what stands behind the port. `refused` is no such count: what a port refuses
+// is offered to it again.
+static void due(const struct result *result, double *offered, double *loss)
+{
+    const struct stream_result *t = &result->total;
+    double skipped = port_full(result) ? (double)t->skipped : 0;
+    *offered = (double)t->sent + skipped;
+    *loss = *offered > 0 ? ((double)t->lost + skipped) / *offered : 1; // nothing was shown
+}
+
+static bool kept_from_core(const struct result *result)
+{
+    const struct stream_result *t = &result->total;
+    return !port_full(result) && (double)t->skipped > KEPT_MOST * (double)(t->sent + t->skipped);
+}
+
 static int measure(void *context, double load, uint64_t duration_us, struct search_measured *measured)
 {
     struct rfc2544_bench *bench = context;
     int rc = trial_run(bench, load, duration_us, 0);
-    measured->offered = (double)bench->result->total.sent / ((double)duration_us / 1e6);
-    measured->loss = bench->result->total.sent ? result_loss(bench->result) : 1; // nothing was shown
+    due(bench->result, &measured->offered, &measured->loss);
+    measured->offered /= (double)duration_us / 1e6;
+    measured->kept = kept_from_core(bench->result);
     return rc;
 }
 
@@ -58,6 +95,20 @@ progress(struct rfc2544_bench *bench, const struct rfc2544_row *row, const char 
     va_start(list, format);
     vsnprintf(bench->progress + used, sizeof(bench->progress) - (size_t)used, format, list);
     va_end(list);
+}
+
+// More loss allowed cannot mean less carried: where a search says so, its trials were worse ones.
+static void goals_order(struct rfc2544_row *row, uint32_t goal)
+{
+    struct search_result *own = &row->throughput[goal];
+    const struct search_result *stricter = goal ? &row->throughput[goal - 1] : own;
+    if (!stricter->found || (own->found && own->carried >= stricter->carried))
+        return;
+    uint32_t trials = own->trials;
+    *own = *stricter;
+    own->trials = trials;
+    row->from_stricter[goal] = !row->carries_all[goal];
+    row->carries_all[goal] = row->carries_all[goal - 1];
 }
 
 static int throughput(struct rfc2544_bench *bench, struct rfc2544_row *row, double hint, uint32_t goal)
@@ -75,7 +126,15 @@ static int throughput(struct rfc2544_bench *bench, struct rfc2544_row *row, doub
     };
     progress(bench, row, "throughput at %.2g %% loss", 100 * bench->goal[goal]);
     int rc = search_run(&wish, measure, bench, &row->throughput[goal]);
-    return rc == -E2BIG ? 0 : rc;
+    const struct search_result *result = &row->throughput[goal];
+    row->carries_all[goal] = result->found && !result->bounded && result->lower >= row->offered_max;
+    if (rc != 0 && rc != -E2BIG) {
+        if (!result->found)
+            row->throughput[goal].carried = NAN; // it might have been
+        return rc;
+    }
+    goals_order(row, goal);
+    return 0;
 }
 
 static bool port_sends(const struct plan *plan, uint32_t port)
@@ -97,29 +156,35 @@ static double asked_pps(const struct rfc2544_bench *bench, const struct rfc2544_
 }
 
 // The generator's own ceiling and what the device makes of it. At nine tenths of what it can, a generator keeps its
-// pace; hence that is the highest load that is asked for.
+// pace; hence that is the highest load that is asked for. Where the port pushes back, the ceiling is not the generator's
+// but that of what takes the frames: all of it is asked for.
 static int ceiling(struct rfc2544_bench *bench, struct rfc2544_row *row, double *forwarded)
 {
     const struct result *result = bench->result;
     progress(bench, row, "the generator's ceiling");
     int rc = trial_run(bench, 0, bench->quick_us, 0);
     double asked = asked_pps(bench, row);
-    row->offered_max = sent_rate(result) * 0.9;
+    if (rc != 0)
+        return rc;
+    row->port_full = port_full(result);
+    row->offered_max = sent_rate(result) * (row->port_full ? 1 : 0.9);
     if (asked > 0 && asked < row->offered_max)
         row->offered_max = asked;
     *forwarded = result->seconds > 0 ? (double)result->total.received / result->seconds : 0;
-    return rc;
+    return 0;
 }
 
 static int latency_at(struct rfc2544_bench *bench, struct rfc2544_row *row, double pps,
                       struct rfc2544_latency *latency)
 {
     const struct result *r = bench->result;
-    if (pps <= 0)
+    if (!(pps > 0))
         return 0;
     progress(bench, row, "latency");
     int rc = trial_run(bench, pps, bench->final_us, 0);
     const struct histogram *h = &r->total.latency;
+    if (rc != 0 || h->count == 0)
+        return rc;
     *latency = (struct rfc2544_latency){sent_rate(r),
                                         result_latency_ns(r, h, 0.5),
                                         result_latency_ns(r, h, 0.9),
@@ -133,13 +198,16 @@ static int latency_at(struct rfc2544_bench *bench, struct rfc2544_row *row, doub
 static int loss_curve(struct rfc2544_bench *bench, struct rfc2544_row *row)
 {
     uint32_t clean = 0;
+    double frames, loss;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < RFC2544_CURVE && clean < 2; i++) {
         double load = row->offered_max * (1 - CURVE_STEP * i);
         progress(bench, row, "loss at %u %% of the highest load", 100 - 10 * i);
         rc = trial_run(bench, load, bench->final_us, 0);
-        double loss = result_loss(bench->result);
-        row->curve[row->curve_points++] = (struct rfc2544_point){sent_rate(bench->result), loss};
+        due(bench->result, &frames, &loss);
+        if (rc == 0)
+            row->curve[row->curve_points++] =
+                (struct rfc2544_point){frames / ((double)bench->final_us / 1e6), loss};
         clean = loss > 0 ? 0 : clean + 1;
     }
     return rc;
@@ -159,8 +227,10 @@ static int back_to_back(struct rfc2544_bench *bench, struct rfc2544_row *row)
         else
             high = next;
     }
-    row->burst_frames = low * streams;
-    row->burst_is_limit = low == most;
+    if (rc == 0) {
+        row->burst_frames = (double)(low * streams);
+        row->burst_is_limit = low == most;
+    }
     return rc;
 }
 
@@ -178,7 +248,8 @@ static int recovery(struct rfc2544_bench *bench, struct rfc2544_row *row)
         clean = bench->result->total.lost ? 0 : clean + 1;
         last = clean ? last : i;
     }
-    row->recovery_ms = clean ? last * (SLICE_US / 1000.0) : -1;
+    if (rc == 0)
+        row->recovery_ms = clean ? last * (SLICE_US / 1000.0) : -1;
     return rc;
 }
 
@@ -197,8 +268,10 @@ static int reset(struct rfc2544_bench *bench, struct rfc2544_row *row)
     int status = system(bench->reset_command);
     trial_join(bench->trial);
     trial_result(bench->trial, bench->result);
+    if (session_stopping(bench->session))
+        return -EINTR;
     row->reset_ms = status == 0 ? bench->result->longest_silence_ns / 1e6 : -1;
-    return session_stopping(bench->session) ? -EINTR : 0;
+    return 0;
 }
 
 int rfc2544_measure(struct rfc2544_bench *bench, struct rfc2544_row *row)

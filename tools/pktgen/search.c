@@ -17,23 +17,27 @@ struct search {
     void *context;
     struct search_result *result;
     double low, high; // bounds of the phase, low <= high
+    bool kept;        // in the verdict: a trial that could not be measured in any attempt
 };
 
 // One trial; 1 where the loss is within the goal, 0 where not, -errno. A load that was not sent is tried again; where
-// it cannot be sent at all, the verdict is on what was.
+// it cannot be sent at all, the verdict is on what was. Of a generator that was kept from its core in every attempt
+// nothing is known: such a load was not shown to be carried.
 static int trial(struct search *s, double load, uint64_t duration_us, struct search_measured *measured)
 {
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (s->result->trials == s->wish->trials_max)
             return -E2BIG;
         s->result->trials++;
+        *measured = (struct search_measured){0};
         int rc = s->measure(s->context, load, duration_us, measured);
         if (rc != 0)
             return rc;
-        if (measured->offered >= load * OFFERED_LEAST)
+        if (!measured->kept && measured->offered >= load * OFFERED_LEAST)
             break;
     }
-    return measured->loss <= s->wish->goal;
+    s->kept = s->kept || measured->kept;
+    return !measured->kept && measured->loss <= s->wish->goal;
 }
 
 // Trials of full length until one verdict has its majority; `worst` of those that held: most loss, least sent.
@@ -41,6 +45,7 @@ static int verdict(struct search *s, double load, struct search_measured *worst)
 {
     uint32_t held = 0, failed = 0;
     *worst = (struct search_measured){.offered = load};
+    s->kept = false;
     while (held < s->wish->confirm && failed < s->wish->confirm) {
         struct search_measured one = {0};
         int rc = trial(s, load, s->wish->final_us, &one);
@@ -98,6 +103,7 @@ static int decide_lower(struct search *s, double load)
         return 1;
     }
     s->result->bounded = true;
+    s->result->kept = s->kept;
     s->result->upper = s->high = load;
     return 0;
 }
@@ -125,7 +131,7 @@ static int bracket(struct search *s)
 int search_run(const struct search_wish *wish, search_measure *measure, void *context,
                struct search_result *result)
 {
-    struct search s = {wish, measure, context, result, wish->min, wish->max};
+    struct search s = {wish, measure, context, result, wish->min, wish->max, false};
     *result = (struct search_result){0};
     int rc = decide_lower(&s, wish->max); // most devices in a lab carry everything
     if (rc != 0)

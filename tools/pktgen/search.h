@@ -11,6 +11,7 @@
 struct search_measured {
     double offered; // what was sent, in units of the load
     double loss;    // 0 to 1
+    bool kept;      // the generator was kept from its core: says nothing of the device
 };
 
 // Measures one trial: 0, or -errno to give up the search (-EINTR: the operator ended it).
@@ -36,6 +37,7 @@ struct search_result {
     double upper;
     double loss;     // worst that was seen in a trial of full length that held at `lower`
     uint32_t trials; // measured
+    bool kept;       // `upper` failed because the generator was kept from its core, in every attempt
 };
 
 // 0, or the error of `measure`, or -E2BIG where trials_max did not do (the bounds so far are in `result`).

@@ -11,8 +11,10 @@
 
 struct device { // carries `capacity`, and `buffer` packets more in a trial
     double capacity, buffer;
-    unsigned noise;   // of a hundred trials, so many lose a little for no reason
-    double generator; // what can be offered
+    unsigned noise;    // of a hundred trials, so many lose a little for no reason
+    double generator;  // what can be offered
+    double kept_above; // at higher loads the generator is always kept from its core; 0: at none
+    unsigned kept;     // of a hundred trials, it is in so many, and they lose
     uint64_t state;
     unsigned interrupt_at, trials;
 };
@@ -34,6 +36,11 @@ static int measure(void *context, double load, uint64_t duration_us, struct sear
     measured->loss = sent > carried ? (sent - carried) / sent : 0;
     if (dice(device) < device->noise)
         measured->loss += 0.001;
+    if (device->kept && dice(device) < device->kept) {
+        measured->kept = true;
+        measured->loss = 0.3;
+    }
+    measured->kept = measured->kept || (device->kept_above > 0 && load > device->kept_above);
     return 0;
 }
 
@@ -47,6 +54,28 @@ static struct search_wish wish_of(double goal)
                                 .final_us = 1000000,
                                 .confirm = 2,
                                 .trials_max = 200};
+}
+
+static void trials_of_a_generator_without_its_core_do_not_vote(void **context)
+{
+    struct search_wish wish = wish_of(0);
+    struct search_result result;
+    for (uint64_t state = 1; state < 50; state++) {
+        struct device device = {.capacity = 123456, .generator = 1e9, .kept = 3, .state = state};
+        assert_int_equal(search_run(&wish, measure, &device, &result), 0);
+        assert_true(result.found && result.bounded && !result.kept);
+        assert_true(result.lower <= 123456 && result.lower >= 123456 * 0.99);
+    }
+}
+
+static void load_that_the_generator_cannot_keep_up_is_no_fault_of_the_device(void **context)
+{
+    struct device device = {.capacity = 1e8, .generator = 1e9, .kept_above = 500000};
+    struct search_wish wish = wish_of(0);
+    struct search_result result;
+    assert_int_equal(search_run(&wish, measure, &device, &result), 0);
+    assert_true(result.found && result.bounded && result.kept);
+    assert_true(result.lower <= 500000 && result.lower >= 500000 * 0.99);
 }
 
 static void the_capacity_is_found_within_the_width(void **context)
@@ -150,6 +179,8 @@ static void the_operator_ends_it(void **context)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trials_of_a_generator_without_its_core_do_not_vote),
+        cmocka_unit_test(load_that_the_generator_cannot_keep_up_is_no_fault_of_the_device),
         cmocka_unit_test(the_capacity_is_found_within_the_width),
         cmocka_unit_test(some_loss_allowed_finds_more),
         cmocka_unit_test(a_buffer_that_hides_loss_from_short_trials_does_not_fool_it),
