@@ -6,7 +6,9 @@ a chip, 1,200 and more between chips. A virtual core changes its place within se
 before and after each trial; a trial counts where the two agree, and only trials of one distance are compared.
 """
 import collections
+import dataclasses
 import math
+import random
 import statistics
 
 from rows import Sample
@@ -75,13 +77,17 @@ class Pairs:
 
 class RateSearch:
     """The highest rate that a device carries, by halving. A rate is decided when two trials agree; a result is a rate
-    that was carried, where one at most `width` above it was not, or `most`. Then it searches again, close to it."""
+    that was carried, where one at most `width` above it was not, or `most`. Then it searches again, close to it, from
+    bounds that a random part of a step has shifted: from the same bounds the same rates would be tried again, and the
+    results would agree more than what they say is known."""
 
-    def __init__(self, most, width=0.03):
-        self.most, self.width = most, width
+    VOIDS_MOST = 8
+
+    def __init__(self, most, width=0.03, rng=random.random):
+        self.most, self.width, self.rng = most, width, rng
         self.low, self.high = 0.5 * most, most
         self.low_seen = self.high_seen = False
-        self.votes = [0, 0]
+        self.votes, self.voids = [0, 0], 0
         self.results = []
 
     def rate(self):
@@ -90,12 +96,16 @@ class RateSearch:
         return (self.low + self.high) / 2
 
     def note(self, carried):
-        """What a trial at rate() showed."""
-        self.votes[bool(carried)] += 1
-        if max(self.votes) < 2:
+        """What a trial at rate() showed; None: nothing. A rate that is asked for in vain again and again is one that
+        cannot be shown to be carried."""
+        if carried is None:
+            self.voids += 1
+        else:
+            self.votes[bool(carried)] += 1
+        if max(self.votes) < 2 and self.voids < self.VOIDS_MOST:
             return
         self._decide(self.rate(), self.votes[1] == 2)
-        self.votes = [0, 0]
+        self.votes, self.voids = [0, 0], 0
         if self.high - self.low <= self.width * self.high:
             self._bounds_check()
 
@@ -112,13 +122,29 @@ class RateSearch:
             self.high = min(self.most, 1.2 * self.high)
         else:
             self.results.append(self.low)
-            self.low, self.high = 0.9 * self.low, min(self.most, 1.1 * self.low)
+            middle = self.low * (1 + self.width * (self.rng() - 0.5))
+            self.low, self.high = 0.9 * middle, min(self.most, 1.1 * middle)
             self.low_seen = self.high_seen = False
+
+    def sample(self):
+        """Of the results: what lies within a step above one of them is not known, so the bounds are a step apart at
+        least."""
+        if not self.results:
+            return None
+        found = Sample.of(self.results)
+        return dataclasses.replace(found, high=min(self.most, max(found.high, found.low * (1 + self.width))))
+
+
+LEFT_OUT = 0.01  # of what was asked for
 
 
 def carried(asked_pps, result):
-    """Whether a trial's rate was carried without loss: nothing lost, and what was asked for was sent. Packets that the
-    generator left out because it was kept from its core are not the device's fault."""
-    total = result["total"]
-    return total["lost"] == 0 and total["sent"] > 0 and \
-        total["sent"] + total["skipped"] >= 0.985 * asked_pps * result["seconds"]
+    """Whether a trial's rate was carried without loss: True; False: packets were lost, or more than a hundredth was
+    refused, which is the device's full ring; None, the trial says nothing: the generator left out more than a hundredth
+    because it was kept from its core."""
+    total, asked = result["total"], asked_pps * result["seconds"]
+    if total["lost"] or not total["sent"]:
+        return False
+    if total["skipped"] > LEFT_OUT * asked:
+        return None
+    return total["sent"] + total["skipped"] >= (1 - LEFT_OUT) * asked

@@ -37,8 +37,11 @@ class Sample:
         medians = [statistics.median(values) for values in processes]
         return cls(one.median, min([one.low, *medians]), max([one.high, *medians]), one.count)
 
+    def scaled(self, factor):
+        return dataclasses.replace(self, median=self.median * factor, low=self.low * factor, high=self.high * factor)
+
     def text(self):
-        return number(self.median) if self.count == 1 else f"{number(self.median)} ({number(self.low)}-{number(self.high)})"
+        return number(self.median) if self.low == self.high and self.count == 1 else f"{number(self.median)} ({number(self.low)}-{number(self.high)})"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from pairs import Pairs, RateSearch, carried, place_of, waited_share
+from rows import Sample
 
 
 @pytest.mark.parametrize("before, after, place", [
@@ -71,6 +72,37 @@ def test_search_survives_trials_that_lose_by_chance():
     assert all(result <= 5 for result in results)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_results_of_repeated_searches_differ_and_their_spread_is_a_step_at_least(seed):
+    search = RateSearch(10, rng=random.Random(seed).random)
+    for _ in range(200):
+        search.note(search.rate() <= 5)
+    assert len(search.results) >= 5 and len(set(search.results)) > len(search.results) / 2
+    found = search.sample()
+    assert found.low <= found.median <= found.high and found.count == len(search.results)
+    assert found.high >= found.low * 1.03 and found.low <= 5 <= found.high
+
+
+def test_spread_of_one_result_is_a_step():
+    search = RateSearch(10)
+    assert search.sample() is None
+    search.results = [5.0]
+    assert search.sample() == Sample(5.0, 5.0, 5.15, 1)
+    search.results = [10.0]
+    assert search.sample() == Sample(10.0, 10.0, 10, 1)
+
+
+def test_trials_that_say_nothing_do_not_vote_but_end_the_wait():
+    search = RateSearch(10)
+    rate = search.rate()
+    search.note(True)
+    for _ in range(RateSearch.VOIDS_MOST - 1):
+        search.note(None)
+    assert search.rate() == rate
+    search.note(None)
+    assert search.rate() < rate and not search.results
+
+
 def trial(sent, lost=0, skipped=0, seconds=1.0):
     return {"seconds": seconds, "total": {"sent": sent, "lost": lost, "skipped": skipped}}
 
@@ -78,9 +110,12 @@ def trial(sent, lost=0, skipped=0, seconds=1.0):
 def test_carried_is_all_sent_and_nothing_lost():
     assert carried(1000, trial(1000))
     assert carried(1000, trial(500, seconds=0.5))
-    assert carried(1000, trial(900, skipped=100)), "the generator left them out"
+    assert carried(1000, trial(991, skipped=9)), "the generator left them out"
+    assert carried(1000, trial(985, skipped=15)) is None, "it left out too many"
+    assert carried(1000, trial(900, skipped=90, lost=1)) is False, "a loss is one at any rate"
     assert not carried(1000, trial(1000, lost=1))
-    assert not carried(1000, trial(900)), "the ring was full"
+    assert carried(1000, trial(991))
+    assert carried(1000, trial(988)) is False, "the ring was full"
     assert not carried(1000, trial(0))
 
 
