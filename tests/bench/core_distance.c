@@ -3,12 +3,15 @@
 // round trip is printed in cycles of the TSC. A hypervisor moves virtual cores about, so a figure holds for a moment
 // only: tests/bench takes it before and after each trial that crosses cores.
 //   core_distance FIRST SECOND [MILLISECONDS]      prints {"median": CYCLES, "least": CYCLES, "trips": N}
+//   core_distance --tsc                            prints {"tsc_hz": HZ}, measured against the system's clock
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <rte_cycles.h>
 
 #define TRIPS_A_LOOK 16 // a look at the clock costs as much as half a trip
@@ -77,9 +80,31 @@ static uint32_t looks_take(uint64_t cycles)
     return count;
 }
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// A fifth of a second: an interruption between the two looks at a clock, of microseconds, does not show.
+static void tsc_show(void)
+{
+    const struct timespec pause = {.tv_nsec = 200000000};
+    double start = seconds_now();
+    uint64_t before = rte_rdtsc();
+    nanosleep(&pause, NULL);
+    double passed = seconds_now() - start;
+    printf("{\"tsc_hz\": %.0f}\n", (double)(rte_rdtsc() - before) / passed);
+}
+
 int main(int argc, char **argv)
 {
     pthread_t second;
+    if (argc == 2 && strcmp(argv[1], "--tsc") == 0) {
+        tsc_show();
+        return 0;
+    }
     if (argc < 3 || argc > 4) {
         fprintf(stderr, "usage: core_distance FIRST SECOND [MILLISECONDS]\n");
         return 2;

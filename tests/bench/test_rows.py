@@ -58,15 +58,60 @@ def test_rows_under_other_conditions_are_not_compared():
     assert not row(4, higher_is_better=True, unit="kpps").slower_than(row(10, higher_is_better=True))
 
 
-def test_regressions_are_found_in_a_file(tmp_path):
-    before = [row(10, higher_is_better=True, condition=f"cores {place}") for place in ("near", "far")]
-    path = tmp_path / "before.json"
-    path.write_text(json.dumps({"rows": [one.as_json() for one in before]}))
-    assert [Row.of_json(one.as_json()) for one in before] == before
+def earlier_write(path, rows):
+    path.write_text(json.dumps({"cpu": "one", "rows": [one.as_json() for one in rows]}))
+    return run.earlier_read(path)
+
+
+def test_regressions_are_found_in_a_file(tmp_path, capsys):
+    before = [row(10, higher_is_better=True, condition=f"cores {place}") for place in ("near", "far", "middle")]
+    earlier = earlier_write(tmp_path / "before.json", before)
+    assert earlier == ("one", before)
     now = [row(10, higher_is_better=True, condition="cores near"), row(5, higher_is_better=True, condition="cores far"),
            row(1, higher_is_better=True, condition="cores siblings")]
-    worse = run.regressions(now, path)
+    worse = run.regressions(now, before)
     assert len(worse) == 1 and "far" in worse[0]
+    assert run.compare(now, "two", earlier, None)
+    said = capsys.readouterr().out
+    assert "another CPU than before: one, now two" in said and "no longer measured: wire: NAT44: cores middle\n" in said
+    assert said.count("no longer") == 1
+    assert not run.compare(before, "one", earlier, None) and not capsys.readouterr().out
+
+
+def test_rows_are_missed_only_of_sections_that_were_run():
+    before = [row(10), dataclasses.replace(row(10), section="growth")]
+    assert run.missing([], before, ["wire"]) == ["wire: NAT44"]
+    assert len(run.missing([Row("wire", "NAT44", "Mpps", skipped="no core")], before, None)) == 2
+
+
+@pytest.mark.parametrize("text", [None, "no json", "[]", "{}", '{"cpu": "x", "rows": [{"a": 1}]}', '{"cpu": "x", "rows": 5}', b"\xff"])
+def test_a_file_that_is_missing_or_of_another_kind_is_refused_with_its_name(tmp_path, text):
+    path = tmp_path / "before.json"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match="before.json"):
+        run.earlier_read(path)
+
+
+@pytest.mark.parametrize("more", [["--seconds", "5"], ["--against", "/nonexistent"]])
+def test_what_cannot_work_is_refused_before_anything_is_measured(monkeypatch, capsys, more):
+    monkeypatch.setattr(run.sys, "argv", ["bench", "--build", "b", *more])
+    with pytest.raises(SystemExit) as ended:
+        run.arguments()
+    assert ended.value.code == 2 and more[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("why, status", [(KeyboardInterrupt, 130), (SystemExit(143), 143), (KeyError("x"), 0)])
+def test_what_was_measured_is_written_whatever_ends_the_run(tmp_path, monkeypatch, why, status):
+    def fail(*_):
+        raise why
+    path = tmp_path / "out.json"
+    monkeypatch.setattr(run, "SECTIONS", [("wire", 0.5, lambda *_: [row(10)]), ("peers", 0.5, fail)])
+    monkeypatch.setattr(run, "tsc_hz", lambda build: 2e9)
+    monkeypatch.setattr(run.sys, "argv", ["bench", "--build", "b", "--json", str(path)])
+    assert run.main() == status
+    _, rows = run.earlier_read(path)
+    assert [one.what for one in rows] == ["NAT44", "all"] and rows[0].sluice and rows[1].skipped
 
 
 def test_table_tells_why_a_row_has_no_figures():
