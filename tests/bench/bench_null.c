@@ -14,6 +14,7 @@
 // each has a queue of each port, a core, and its share of the flows' packets to receive; `macswap` and `written` run
 // on the first alone.
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <rte_dev.h>
@@ -296,6 +297,16 @@ static int trial_parse(const char *line)
     return -EINVAL;
 }
 
+// Workers that shared a core would wait for each other for a time slice each: nothing that could be measured.
+static void cores_check(uint32_t workers)
+{
+    cpu_set_t mine;
+    if (sched_getaffinity(0, sizeof(mine), &mine) == 0 && (uint32_t)CPU_COUNT(&mine) >= workers)
+        return;
+    fprintf(stderr, "bench_null: %u workers need as many cores, and this process may use fewer\n", workers);
+    exit(3);
+}
+
 int main(int argc, char **argv)
 {
     const struct option known[] = {{"workers", required_argument, NULL, 'w'},
@@ -311,6 +322,7 @@ int main(int argc, char **argv)
     }
     if (workers > HARNESS_WORKERS)
         return 2;
+    cores_check(workers);
     bench_start("bench_null", workers);
     ports_open((uint16_t)workers);
     gateway_make(workers, flows, routes);

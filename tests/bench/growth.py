@@ -4,13 +4,14 @@ measured by a fresh bench_pipeline, in several rounds over all of them, so that 
 does not make a bend in a curve. And what two workers on two cores do together (bench_null)."""
 import contextlib
 import dataclasses
-import math
 import pathlib
 import re
 import statistics
+import subprocess
 
 import in_process
 import programs
+from pairs import PLACES
 from plot import Plot, Point
 from rows import Row, Sample
 
@@ -68,21 +69,31 @@ def fits(point):
 
 
 def points_measure(context, budget, points):
-    """(point, what its processes gave), for each case of each point."""
-    seen = {}
+    """(point, what its processes gave) for each case of each point; and rows of points that failed, which are not tried
+    again."""
+    seen, failed = {}, {}
     for done in budget.rounds(1, 5):
         for point in points:
-            if done > 0 and large(point):
+            if points.index(point) in failed or (done > 0 and large(point)):
                 continue
-            for case in programs.pipeline(context, "--runs", "1", "--no-stages", "--bursts", str(BURST), *point.arguments):
+            try:
+                cases = programs.pipeline(context, "--runs", "1", "--no-stages", "--bursts", str(BURST), *point.arguments)
+            except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as why:
+                failed[points.index(point)] = str(why)
+                continue
+            for case in cases:
                 seen.setdefault((points.index(point), case["case"]), []).append(case)
-    return [(points[index], cases) for (index, _), cases in sorted(seen.items(), key=lambda item: item[0])]
+    return ([(points[index], cases) for (index, _), cases in sorted(seen.items(), key=lambda item: item[0])],
+            [point_skipped(points[index], why) for index, why in failed.items()])
+
+
+def unit_of(point):
+    return point.plot.removesuffix("s") if point.plot != "tables" else "prefix" if "prefixes" in point.curves else "route"
 
 
 def point_row(point, cases):
     curve = point.curves[cases[0]["case"]]
-    unit = point.plot.removesuffix("s") if point.plot != "tables" else "prefix" if "prefixes" in point.curves else "route"
-    name = f"{curve}: {counted(point.x, unit)}"
+    name = f"{curve}: {counted(point.x, unit_of(point))}"
     how = f"bursts of {BURST}; {in_process.circumstances(cases)}"
     if point.plot == "workers":
         how += "; all workers' cycles, taking turns on one core"
@@ -94,7 +105,10 @@ def counted(count, unit):
 
 
 # ---- two workers on two cores ------------------------------------------------------------------------------
-PLACES = (("siblings", 300), ("near", 700), ("middle", 1050), ("far", math.inf))  # a line's round trip in TSC cycles, below
+THREADS = (("route", "routing"), ("nat", "NAT44, known flow"))
+THREADS_SHARE = 0.3  # of the section's time
+THREADS_SECONDS = 4.0  # until both programs have made their flows, and three rounds
+TRIALS_LEAST = 3  # with the cores in one place
 
 
 def place(cycles):
@@ -111,40 +125,60 @@ def threads_round(one, two, what, milliseconds):
     return before, alone["packets_per_second"] / 1e6, both["packets_per_second"] / 1e6, both["lost"] / (both["lost"] + sent)
 
 
-def threads_row(name, found, moved):
-    """Of the place where the cores were in most of the rounds."""
-    what = f"{name}, 2 workers on 2 cores, null ports"
-    if not found:
-        return Row("growth", what, "Mpps", skipped=f"the cores moved in each of {moved} trials")
-    where = statistics.mode(one[0] for one in found)
+def threads_name(name):
+    return f"{name}, 2 workers on 2 cores, null ports"
+
+
+def threads_rows(name, found, moved):
+    """Of the place where the cores were in most of the rounds: the rate, and what was lost."""
+    what, trials = threads_name(name), len(found) + moved
+    where = statistics.mode(one[0] for one in found) if found else ""
     kept = [one for one in found if one[0] == where]
-    lost = statistics.median(one[3] for one in kept)
-    how = f"{len(kept)} of {len(found) + moved} trials; {100 * lost:.1f} % lost between workers; with the writing of headers"
-    return Row("growth", what, "Mpps", how, Sample.of([one[2] for one in kept]), Sample.of([one[1] for one in kept]),
-               "1 worker", higher_is_better=True, condition=f"cores {where}")
+    if len(kept) < TRIALS_LEAST:
+        return [Row("growth", what, "Mpps", skipped=f"the cores stayed in one place in only {len(kept)} of {trials} trials")]
+    how = f"{len(kept)} of {trials} trials; with the writing of headers"
+    return [Row("growth", what, "Mpps", how, Sample.of([one[2] for one in kept]), Sample.of([one[1] for one in kept]),
+                "1 worker", higher_is_better=True, condition=f"cores {where}"),
+            Row("growth", f"{what}: packets lost between workers", "%", f"{len(kept)} of {trials} trials",
+                Sample.of([100 * one[3] for one in kept]), condition=f"cores {where}")]
 
 
-def threads(context, trials, milliseconds):
+def threads(context, budget, trials, milliseconds):
     command = programs.Null.command(context, "--flows", str(WORKER_FLOWS), "--routes", "1")
     with contextlib.ExitStack() as stack:
         one, two = (programs.Null(stack.enter_context(programs.running(command + ["--workers", count]))) for count in ("1", "2"))
-        found = {"route": [], "nat": []}
-        for _ in range(trials):
+        found = {what: [] for what, _ in THREADS}
+        for _ in budget.rounds(TRIALS_LEAST, trials):
             for what, rounds in found.items():
                 rounds.append(threads_round(one, two, what, milliseconds))
-    return [threads_row(name, [one for one in found[what] if one], found[what].count(None))
-            for what, name in (("route", "routing"), ("nat", "NAT44, known flow"))]
+    return [row for what, name in THREADS
+            for row in threads_rows(name, [one for one in found[what] if one], found[what].count(None))]
+
+
+def threads_measure(context, budget):
+    """Rows without figures where there is no time, or where it fails."""
+    why = f"no time: {budget.left():.0f} s of the {THREADS_SECONDS:.0f} that it takes" if budget.left() < THREADS_SECONDS else ""
+    if not why:
+        context.say("how cost grows: two workers on two cores")
+        try:
+            return threads(context, budget, *(5, 40) if context.quick else (15, 60))
+        except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            why = str(error)
+    return [Row("growth", threads_name(name), "Mpps", skipped=why) for _, name in THREADS]
+
+
+def point_skipped(point, why):
+    return Row("growth", f"{', '.join(point.curves.values())}: {counted(point.x, unit_of(point))}", "", skipped=why)
 
 
 def measure(context, budget):
-    context.say("how cost grows: two workers on two cores")
-    rows = threads(context, *(5, 40) if context.quick else (15, 60))
+    rows = threads_measure(context, budget.part(THREADS_SHARE))
     context.say("how cost grows: flows, tables, rules, workers")
     points = list(wanted(context.quick))
     able = [point for point in points if fits(point)]
-    missing = [Row("growth", f"{', '.join(point.curves.values())}: {counted(point.x, 'flow')}", "",
-                   skipped="not enough memory is free") for point in points if point not in able]
-    return [point_row(point, cases) for point, cases in points_measure(context, budget, able)] + missing + rows
+    missing = [point_skipped(point, "not enough memory is free") for point in points if point not in able]
+    measured, failed = points_measure(context, budget, able)
+    return [point_row(point, cases) for point, cases in measured] + failed + missing + rows
 
 
 def plots(rows):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pipeline in cycles per packet (bench_pipeline.c says how), on one core, in several fresh processes: where a
 process's memory lies moves its figures as much as what it does. Then with ports around it: null_ports.py."""
+import subprocess
+
 import null_ports
 import programs
 from rows import Bar, Row, Sample
@@ -67,11 +69,14 @@ def pipeline_row(cases):
 
 def pipeline(context, budget):
     bursts = "64" if context.quick else "32,64"
-    seen = {}
-    for _ in budget.rounds(3, PROCESSES_MOST):
-        for case in programs.pipeline(context, "--runs", "1", "--bursts", bursts, *ARGUMENTS):
-            seen.setdefault((case["burst"], case["case"], case["count"]), []).append(case)
-    return [pipeline_row(cases) for _, cases in sorted(seen.items(), key=lambda item: item[0][0])]
+    seen, failed = {}, []
+    try:
+        for _ in budget.rounds(3, PROCESSES_MOST):
+            for case in programs.pipeline(context, "--runs", "1", "--bursts", bursts, *ARGUMENTS):
+                seen.setdefault((case["burst"], case["case"], case["count"]), []).append(case)
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as why:
+        failed = [Row("in-process", "the pipeline, the rest of the processes", "", skipped=str(why))]
+    return failed + [pipeline_row(cases) for _, cases in sorted(seen.items(), key=lambda item: item[0][0])]
 
 
 def measure(context, budget):

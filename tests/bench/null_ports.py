@@ -6,6 +6,7 @@ What disturbs a core for some milliseconds, a sibling or another program, would 
 swap of our own runs before and after each trial, and a trial counts where both were about as fast as it ever is."""
 import contextlib
 import dataclasses
+import subprocess
 
 import programs
 from rows import Bar, Row, Sample
@@ -13,6 +14,7 @@ from rows import Bar, Row, Sample
 BURSTS = (32, 64)
 KINDS = ("macswap", "written", "nat", "testpmd", "route")  # in turn; testpmd and what bench_null knows
 CASES = (("route", "routing, 1 M routes", 0.8), ("nat", "NAT44, 1 M flows", 0.6))  # row, bar: share of macswap
+OWN_SWAP = "a MAC swap of our own"
 SWAP_MS = 4
 DISTURBED = 1.15  # times what the MAC swap takes on a core of its own
 TRIALS_LEAST = 6  # of a kind: with fewer, disturbed ones count too, and the row says so
@@ -78,7 +80,7 @@ def rows_of(context, burst, processes):
                    f"{how}; {counted[kind]}, testpmd {counted['testpmd']}", rate(kind, less), rate("testpmd"),
                    "testpmd macswap", higher_is_better=True, bar=bar)
     swap, written = (Sample.pooled(cycles[kind]).median for kind in ("macswap", "written"))
-    yield row("macswap", "a MAC swap of our own", "how much of testpmd's figure is testpmd")
+    yield row("macswap", OWN_SWAP, "how much of testpmd's figure is testpmd")
     for kind, name, bar in CASES:
         raw = Sample.pooled(cycles[kind]).median
         less = written - swap
@@ -87,7 +89,22 @@ def rows_of(context, burst, processes):
         yield row(kind, name, how, less, Bar(bar, of_ratio=True))
 
 
+def skipped_rows(why):
+    return [Row("in-process", f"{name}, null ports, bursts of {burst}", "Mpps", skipped=why, higher_is_better=True)
+            for burst in BURSTS for name in (OWN_SWAP, *(name for _, name, _ in CASES))]
+
+
 def measure(context, budget):
+    """Rows without figures where testpmd or bench_null cannot run; those of fewer processes where a later one fails."""
+    if why := programs.testpmd_missing():
+        return skipped_rows(why)
     milliseconds, trials = (20, 8) if context.quick else (50, 12)
-    processes = [process_run(context, milliseconds, trials) for _ in budget.rounds(2, PROCESSES_MOST)]
-    return [row for burst in BURSTS for row in rows_of(context, burst, [found[burst] for found in processes])]
+    processes, failed = [], []
+    try:
+        for _ in budget.rounds(2, PROCESSES_MOST):
+            processes.append(process_run(context, milliseconds, trials))
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as why:
+        if not processes:
+            return skipped_rows(str(why))
+        failed = [Row("in-process", "null ports, the rest of the trials", "", skipped=str(why))]
+    return [row for burst in BURSTS for row in rows_of(context, burst, [found[burst] for found in processes])] + failed

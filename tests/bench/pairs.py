@@ -53,6 +53,13 @@ class Pairs:
         if one[1] and one[1] == other[1] and other[2]:
             self.values[one[1]]["quotient"].append(one[2] / other[2])
 
+    def add_turn(self, seen):
+        """Of one or of two sides."""
+        if len(seen) == 2:
+            self.add_both(*seen)
+        else:
+            self.add(*seen[0])
+
     def places(self, sides, at_least=3):
         """Places with enough values of all `sides`, the best known first."""
         def least(place):

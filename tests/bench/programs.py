@@ -3,10 +3,14 @@
 import contextlib
 import json
 import pathlib
+import os
 import re
+import select
+import shutil
 import subprocess
 import time
 
+ANSWER_SECONDS = 60.0  # that a child may take: the longest thing it does is to make its tables
 HUGE_FREE = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 
 
@@ -22,30 +26,66 @@ def pipeline(context, *arguments):
 @contextlib.contextmanager
 def running(command):
     """A child that is spoken to over its standard input and output; it is gone afterwards, whatever happens."""
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = Child(command)
     try:
         yield child
-        with contextlib.suppress(BrokenPipeError):
-            child.stdin.close()
-        child.wait(timeout=30)
+        child.end()
     finally:
         child.kill()
-        child.wait()
 
 
-def tell(child, text):
-    child.stdin.write(text)
-    child.stdin.flush()
+class Child:
+    """Answers within a time, or is given up."""
+
+    def __init__(self, command):
+        self.name = next(pathlib.Path(str(word)).name for word in command if "bench_" in str(word) or "testpmd" in str(word))
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.rest = b""
+
+    def tell(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def line_matching(self, pattern, seconds=ANSWER_SECONDS):
+        """The match in its next line that has one."""
+        seen, end = [], time.monotonic() + seconds
+        while (line := self._line(end, seconds)) is not None:
+            if match := re.search(pattern, line):
+                return match
+            seen.append(line)
+        raise RuntimeError(f"{self.name} ended early: {' '.join(seen)[-200:]}")
+
+    def _line(self, end, seconds):
+        """None at the end of its output."""
+        pipe = self.process.stdout.fileno()
+        while b"\n" not in self.rest:
+            if not select.select([pipe], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise RuntimeError(f"{self.name} did not answer within {seconds:.0f} s and was ended")
+            more = os.read(pipe, 65536)
+            if not more:
+                return None
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode(errors="replace").strip()
+
+    def end(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait(timeout=30)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
 
 
-def line_matching(child, pattern):
-    """The match in the child's next line that has one."""
-    seen = []
-    for line in child.stdout:
-        if match := re.search(pattern, line):
-            return match
-        seen.append(line.strip())
-    raise RuntimeError(f"{child.args[0]} ended early: {' '.join(seen)[-200:]}")
+def testpmd_missing():
+    """Why it cannot run here; empty where it can."""
+    if not shutil.which("dpdk-testpmd"):
+        return "dpdk-testpmd is not installed: tools/install-deps bench"
+    return "" if len(os.sched_getaffinity(0)) > 1 else "testpmd needs two cores, and this process may use only one"
 
 
 class Null:
@@ -53,15 +93,15 @@ class Null:
 
     def __init__(self, child):
         self.child = child
-        line_matching(child, "^ready$")
+        child.line_matching("^ready$")
 
     @staticmethod
     def command(context, *arguments):
         return [context.build / "tests/bench/bench_null", *arguments]
 
     def trial(self, what, burst, milliseconds):
-        tell(self.child, f"{what} {burst} {milliseconds}\n")
-        return json.loads(line_matching(self.child, r"^\{.*\}$").group(0))
+        self.child.tell(f"{what} {burst} {milliseconds}\n")
+        return json.loads(self.child.line_matching(r"^\{.*\}$").group(0))
 
 
 class Testpmd:
@@ -69,32 +109,33 @@ class Testpmd:
 
     def __init__(self, child):
         self.child = child
-        tell(child, "show port info 0\n")
-        line_matching(child, "Infos for port 0")
+        child.tell("show port info 0\n")
+        child.line_matching("Infos for port 0")
 
     @staticmethod
     def command():
         huge = HUGE_FREE.exists() and 2 * int(HUGE_FREE.read_text(encoding="ascii")) >= 512  # bench_null's and its own
         memory = ["--in-memory"] if huge else ["--no-huge", "--no-shconf"]
-        return ["stdbuf", "-oL", "dpdk-testpmd", "-l", "0,1", *memory, "-m", "256", "--no-pci", "--no-telemetry",
+        mine = sorted(os.sched_getaffinity(0))
+        return ["stdbuf", "-oL", "dpdk-testpmd", "-l", f"{mine[0]},{mine[-1]}", *memory, "-m", "256", "--no-pci", "--no-telemetry",
                 "--file-prefix=sluice-bench", "--vdev", "net_null0,copy=1", "--vdev", "net_null1,copy=1", "--", "-i",
                 "--forward-mode=macswap", "--nb-cores=1", "--total-num-mbufs=8192"]
 
     def rate(self):
         """Packets a second since it was asked last, by testpmd's own clock."""
-        tell(self.child, "show port stats all\n")
-        return sum(int(line_matching(self.child, r"Tx-pps: +(\d+)").group(1)) for _ in range(2))
+        self.child.tell("show port stats all\n")
+        return sum(int(self.child.line_matching(r"Tx-pps: +(\d+)").group(1)) for _ in range(2))
 
     def trial(self, burst, milliseconds):
         """Packets a second."""
-        tell(self.child, f"set burst {burst}\nstart\n")
-        line_matching(self.child, "macswap packet forwarding - ports=2")
+        self.child.tell(f"set burst {burst}\nstart\n")
+        self.child.line_matching("macswap packet forwarding - ports=2")
         self.rate()
         time.sleep(milliseconds / 1000)
         rate = self.rate()
-        tell(self.child, "stop\n")
-        line_matching(self.child, r"^Done\.$")
+        self.child.tell("stop\n")
+        self.child.line_matching(r"^Done\.$")
         return rate
 
     def quit(self):
-        tell(self.child, "quit\n")
+        self.child.tell("quit\n")

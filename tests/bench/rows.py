@@ -49,8 +49,14 @@ class Bar:
     """What the project asks of a row: of Sluice's own figure, or of its ratio to the peer."""
     value: float
     of_ratio: bool = False
+    pairs: int = 0  # that it asks for before it is judged
+
+    def undecided(self, row):
+        return bool(self.pairs) and (not row.paired or row.paired.count < self.pairs)
 
     def met(self, row):
+        if self.undecided(row):
+            return None
         figure = row.ratio() if self.of_ratio else row.sluice.median
         if figure is None:
             return None
@@ -58,6 +64,8 @@ class Bar:
 
     def text(self, row):
         asked = f"{100 * self.value:.0f} %" if self.of_ratio and self.value < 1 else number(self.value)
+        if row.peer and self.undecided(row):
+            return f"{asked} (too few trials)"
         met = self.met(row)
         return asked if met is None else f"{asked}{' x' if self.of_ratio and self.value >= 1 else ''} ({'met' if met else 'not met'})"
 

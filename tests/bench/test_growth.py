@@ -11,6 +11,7 @@ import growth
 import in_process
 import null_ports
 import plot
+import programs
 import rows
 import run
 from rows import Budget, Row, Sample
@@ -88,12 +89,55 @@ def test_every_point_of_growth_has_its_own_name():
     assert {point.x for point in growth.wanted(False) if point.plot == "flows"} >= {1, 1 << 20, 1 << 24}
 
 
-def test_threads_row_compares_within_one_place():
+def test_threads_rows_compare_within_one_place():
     found = [("near", 10, 18, 0.0), ("far", 10, 9, 0.1), ("near", 10, 20, 0.0), ("near", 10, 19, 0.0)]
-    row = growth.threads_row("NAT44", found, moved=2)
+    row, lost = growth.threads_rows("NAT44", found, moved=2)
     assert row.condition == "cores near" and row.ratio() == 1.9 and row.how.startswith("3 of 6 trials")
-    assert growth.threads_row("NAT44", [], moved=2).skipped
+    assert lost.condition == "cores near" and lost.sluice.median == 0 and "lost" in lost.what
+    assert growth.threads_rows("NAT44", [], moved=2)[0].skipped
+    few, = growth.threads_rows("NAT44", found[:3], moved=2)
+    assert few.skipped.endswith("only 2 of 5 trials") and not few.sluice
     assert [growth.place(cycles) for cycles in (150, 600, 800, 1300)] == ["siblings", "near", "middle", "far"]
+
+
+def test_two_workers_are_left_out_where_there_is_no_time():
+    rows = growth.threads_measure(None, Budget(1))
+    assert len(rows) == 2 and all(row.skipped.startswith("no time") for row in rows)
+
+
+def test_point_that_fails_is_a_row_and_the_others_go_on(monkeypatch):
+    def pipeline(_, *arguments):
+        if "nat=2" in arguments:
+            raise RuntimeError("it hung")
+        return [case(case="nat-known")]
+    monkeypatch.setattr(growth.programs, "pipeline", pipeline)
+    points = [growth.Task((f"nat={x}",), "flows", x, growth.NAT) for x in (1, 2)]
+    measured, failed = growth.points_measure(Context, Budget(0.05), points)
+    assert [point.x for point, _ in measured] == [1] and [row.skipped for row in failed] == ["it hung"]
+
+
+def test_null_ports_without_testpmd_say_so(monkeypatch):
+    monkeypatch.setattr(null_ports.programs.shutil, "which", lambda name: None)
+    rows = null_ports.measure(None, Budget(10))
+    assert len(rows) == 6 and all("tools/install-deps bench" in row.skipped for row in rows)
+    names = [row.what for burst in null_ports.BURSTS for row in null_ports.rows_of(Context, burst, [[null_round(40.0)] * 8])]
+    assert sorted(names) == sorted(row.what for row in rows), "the same rows as where there is one"
+
+
+def test_child_that_hangs_is_ended_and_one_that_ends_says_its_last_words():
+    with pytest.raises(RuntimeError, match="bench_sleep did not answer within 0 s"):
+        with programs.running(["/usr/bin/python3", "-c", "import time; time.sleep(60)", "bench_sleep"]) as child:
+            child.line_matching("^ready$", 0.2)
+    assert child.process.returncode is not None
+    with pytest.raises(RuntimeError, match="ended early: no memory"):
+        with programs.running(["/usr/bin/python3", "-c", "print('no memory')", "bench_poor"]) as child:
+            child.line_matching("^ready$", 20)
+
+
+def test_child_answers():
+    with programs.running(["/usr/bin/python3", "-c", "print('x\\nready', input())", "bench_echo"]) as child:
+        child.tell("now\n")
+        assert child.line_matching("^ready (.*)$").group(1) == "now"
 
 
 def points():

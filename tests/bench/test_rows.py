@@ -43,6 +43,15 @@ def test_bars_of_figures_and_of_ratios():
     assert Bar(0.92, of_ratio=True).text(row(9, peer=10, higher_is_better=True)) == "92 % (not met)"
 
 
+def test_bar_is_not_judged_from_too_few_pairs():
+    bar = Bar(0.85, of_ratio=True, pairs=5)
+    few, enough = (row(9, peer=10, higher_is_better=True, paired=Sample(0.9, 0.9, 0.9, count)) for count in (4, 5))
+    assert bar.met(few) is None and bar.text(few) == "85 % (too few trials)"
+    assert bar.met(enough) and bar.text(enough) == "85 % (met)"
+    assert bar.text(row(9, peer=10, higher_is_better=True)) == "85 % (too few trials)"
+    assert bar.text(row(9, higher_is_better=True)) == "85 %"
+
+
 @pytest.mark.parametrize("before, after, higher, slower", [
     ((10, 9, 11), (8, 7, 8.5), True, True), ((10, 9, 11), (8.5, 8, 9.5), True, False),  # spreads meet
     ((10, 9.9, 10.1), (9.5, 9.4, 9.6), True, False),  # less than a tenth

@@ -3,11 +3,10 @@
 The device is sluice-dp, and in turn with it testpmd macswap on ports of the same kind, under the same traffic. A trial
 takes a twentieth of a second; pairs.py says how trials are compared."""
 import dataclasses
-import subprocess
 
 from rig import Gone
 from rows import Budget, Row
-from wire_measure import SECTION, Ceiling, LossFree, NewSessions, Throughput
+from wire_measure import PAIRS_LEAST, SECTION, Ceiling, LossFree, NewSessions, Throughput
 from wire_rig import TRIAL_SECONDS, Wire
 
 SIZES_QUICK, SIZES = (64, 256, 1518), (64, 128, 256, 512, 1024, 1518)
@@ -68,13 +67,21 @@ class Phase:
         self.throughputs = [Throughput(case) for case in cases]
         searched = [t for t in self.throughputs if t.case is loss_free]
         self.loss_free = LossFree(loss_free, searched[0]) if searched else None
+        self.ended = False  # has been run to its end once
 
     def run(self, wire, budget):
+        """Those with bars have their trials first, and more of them."""
+        self._measure(wire, budget)
+        self.ended = True
+
+    def _measure(self, wire, budget):
         shares = 1 + 0.8 * bool(self.loss_free) + 0.15 * bool(self.sessions)
         wire.reconfigure(self.config, self.throughputs[0].case.options)
         if self.sessions:
             flows_make(wire)
-        repeat(budget.part(1 / shares), [lambda m=m: m.round(wire) for m in self.throughputs], 2)
+        rates = budget.part(1 / shares)
+        repeat(rates.part(0.4), [lambda m=m: m.round(wire) for m in self.throughputs if m.case.bar], 2, at_least=PAIRS_LEAST + 2)
+        repeat(rates, [lambda m=m: m.round(wire) for m in self.throughputs], 2)
         for throughput in self.throughputs:
             throughput.measure_stages(wire)
         if self.sessions:
@@ -83,18 +90,22 @@ class Phase:
             repeat(budget.part(0.75), [lambda: self.loss_free.round(wire)], 2)
             repeat(budget, [lambda: self.loss_free.latency_round(wire)], 2)
 
-    def rows(self):
+    def rows(self, why=""):
+        """`why`: what ended the section before its time; rows without figures say so where this phase did not end."""
         parts = [*self.throughputs, *filter(None, (self.loss_free, self.sessions))]
-        return [row for part in parts for row in part.rows()]
+        rows = [row for part in parts for row in part.rows()]
+        if not why or self.ended:
+            return rows
+        return [dataclasses.replace(row, skipped=f"not measured: {why}") if row.skipped else row for row in rows]
 
 
-def repeat(budget, rounds, trials, most=1000):
-    """Runs all of `rounds` (each of so many trials) in turn, at least once, until the time is over."""
+def repeat(budget, rounds, trials, most=1000, at_least=1):
+    """Runs all of `rounds` (each of so many trials) in turn, so often at least, until the time is over."""
     seconds = len(rounds) * trials * TRIAL_SECONDS
-    for _ in range(most):
+    for done in range(1, most + 1):
         for one in rounds:
             one()
-        if budget.left() < seconds:
+        if done >= at_least and budget.left() < seconds:
             return
 
 
@@ -122,15 +133,16 @@ def measure(context, budget):
     directory = context.scratch / "wire"
     directory.mkdir()
     made, ceiling, passes = phases(directory, context.quick), Ceiling(), 1 if context.quick else 3
-    failed = []
+    why = ""
     context.say("memif: sluice-dp and testpmd")
     try:
         with Wire(context.build, directory, config(directory)) as wire:
             for left in range(passes, 0, -1):
                 turn(context, wire, made, ceiling, budget.part(1 / left))
-    except (Gone, OSError, subprocess.SubprocessError) as why:
-        failed = [Row(SECTION, "the rest of the section", "", skipped=str(why))]
-    rows = [row for phase, _ in made for row in phase.rows()]
+    except Exception as error:  # pylint: disable=broad-except  # what was measured before is not lost
+        why = f"{type(error).__name__}: {error}"
+    rows = [row for phase, _ in made for row in phase.rows(why)]
+    failed = [Row(SECTION, "the rest of the section", "", skipped=why)] if why else []
     return rows + ceiling.rows(rows) + failed
 
 

@@ -12,6 +12,7 @@ SECTION = "wire"
 
 FLAT_OUT = ("-r", "max", "--no-verify")  # the generator does the least it can; it still finds what is lost
 RING = 1024  # packets; of every port here
+PAIRS_LEAST = 5  # before a bar is judged
 NAMES = {"sluice": "Sluice", "peer": "the peer"}
 
 
@@ -20,15 +21,27 @@ def refused_share(total):
     return total["refused"] / (total["sent"] + total["refused"]) if total["sent"] else 0.0
 
 
+def places_of(pairs, at_least=3):
+    """Where both sides were seen; where Sluice was, if there is no such place: its own figures need no peer."""
+    return pairs.places(SIDES, at_least) or pairs.places(("sluice",), at_least)
+
+
+def counted(pairs, place):
+    """How many trials are behind a row's figures."""
+    both, one = pairs.sample("quotient", place), pairs.sample("sluice", place)
+    return f"{both.count} pair{'s' * (both.count != 1)}" if both else f"{one.count} trials"
+
+
 class Throughput:
     """Packets a second that come through when the generator sends all it can."""
 
     def __init__(self, case):
-        self.case, self.rates, self.full, self.stages = case, Pairs(), Pairs(), ""
+        self.case, self.rates, self.full, self.stages, self.no_peer = case, Pairs(), Pairs(), "", ""
 
     def round(self, wire):
-        seen = [(side, *wire.trial(side, [*self.case.options, *FLAT_OUT])) for side in SIDES]
-        self.rates.add_both(*((side, place, result["total"]["received_pps"] / 1e6) for side, place, result in seen))
+        self.no_peer = wire.no_peer
+        seen = [(side, *wire.trial(side, [*self.case.options, *FLAT_OUT])) for side in wire.sides()]
+        self.rates.add_turn([(side, place, result["total"]["received_pps"] / 1e6) for side, place, result in seen])
         for side, place, result in seen:
             self.full.add(side, place, refused_share(result["total"]))
 
@@ -39,8 +52,8 @@ class Throughput:
         self.stages = stages_text(before, wire.sluice.ask("worker"), result)
 
     def rows(self):
-        bar = Bar(self.case.bar, of_ratio=True) if self.case.bar else None
-        places = self.rates.places(SIDES)
+        bar = Bar(self.case.bar, of_ratio=True, pairs=PAIRS_LEAST) if self.case.bar else None
+        places = places_of(self.rates)
         if not places:
             return [Row(SECTION, self.case.what, "Mpps", skipped=self.rates.why_none(), higher_is_better=True)]
         return [Row(SECTION, self.case.what, "Mpps", self.how(place), self.rates.sample("sluice", place),
@@ -48,9 +61,10 @@ class Throughput:
                     paired=self.rates.sample("quotient", place), condition=f"cores {place}") for place in places]
 
     def how(self, place):
-        limit = " and ".join(f"{name}'s" for side, name in zip(SIDES, ("Sluice", "the peer"))
-                             if self.full.median(side, place) < 0.01)
-        return "; ".join(filter(None, (f"the generator is {limit} limit" if limit else "", self.stages)))
+        refused = {side: self.full.median(side, place) for side in SIDES}
+        limit = " and ".join(f"{name}'s" for side, name in NAMES.items() if refused[side] is not None and refused[side] < 0.01)
+        return "; ".join(filter(None, (counted(self.rates, place), f"no peer: {self.no_peer}" if self.no_peer else "",
+                                       f"the generator is {limit} limit" if limit else "", self.stages)))
 
 
 def stages_text(before, after, result):
@@ -84,7 +98,7 @@ class LossFree:
         return self.searches.setdefault((side, place), RateSearch(1.1 * most))
 
     def round(self, wire):
-        for side in SIDES:
+        for side in wire.sides():
             expected = wire.place()
             search = self.search(side, expected)
             rate = search.rate()
@@ -94,7 +108,7 @@ class LossFree:
                 search.note(carried(rate, result))
 
     def latency_round(self, wire):
-        for side in SIDES:
+        for side in wire.sides():
             expected = wire.place()
             search = self.search(side, expected)
             if not search.results:
@@ -125,8 +139,8 @@ class LossFree:
         rows = []
         for name, pairs in (("p50", self.p50), ("p99", self.p99)):
             what = f"latency {name} at half of that: {self.case.what}"
-            rows += [Row(SECTION, what, "us", "each at half of its own loss-free rate", pairs.sample("sluice", place),
-                         pairs.sample("peer", place), "macswap", condition=f"cores {place}") for place in pairs.places(SIDES, 2)] \
+            rows += [Row(SECTION, what, "us", f"{counted(pairs, place)}; each at half of its own loss-free rate", pairs.sample("sluice", place),
+                         pairs.sample("peer", place), "macswap", condition=f"cores {place}") for place in places_of(pairs, 2)] \
                 or [Row(SECTION, what, "us", skipped=pairs.why_none())]
         return rows
 
@@ -157,7 +171,7 @@ class NewSessions:
         places = self.rates.places(("sluice",))
         if not places:
             return [Row(SECTION, what, unit, skipped=self.rates.why_none(), higher_is_better=True)]
-        return [Row(SECTION, what, unit, self.stages, self.rates.sample("sluice", place), higher_is_better=True, bar=Bar(500),
+        return [Row(SECTION, what, unit, f"{counted(self.rates, place)}; {self.stages}", self.rates.sample("sluice", place), higher_is_better=True, bar=Bar(500),
                     condition=f"cores {place}") for place in places]
 
 
@@ -182,6 +196,6 @@ class Ceiling:
             sample = self.rates.sample("reflect", place)
             most = max((row.sluice.median for row in others if row.unit == "Mpps" and row.sluice and row.condition.endswith(place)),
                        default=None)
-            how = f"{sample.median / most:.2f} times the highest of Sluice's here" if most else ""
+            how = f"{sample.count} trials" + (f"; {sample.median / most:.2f} times the highest of Sluice's here" if most else "")
             rows.append(Row(SECTION, what, "Mpps", how, sample, higher_is_better=True, condition=f"cores {place}"))
         return rows or [Row(SECTION, what, "Mpps", skipped=self.rates.why_none(), higher_is_better=True)]

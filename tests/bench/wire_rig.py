@@ -3,7 +3,8 @@
 import contextlib
 
 from pairs import place_of, waited_share
-from rig import Generator, Process, Sluice, Testpmd, core_distance, wait_for
+from programs import testpmd_missing
+from rig import Generator, Gone, Process, Sluice, Testpmd, core_distance, wait_for
 
 TRIAL = ["-d", "50ms", "--settle", "4ms"]
 TRIAL_SECONDS = 0.11  # with a probe and a pause
@@ -42,6 +43,7 @@ class Wire:
         self.build, self.directory, self.config = build, directory, config
         self.stack = contextlib.ExitStack()
         self.devices = {}
+        self.no_peer = ""  # why there is none: Sluice's own figures need none
         self.distance = None
 
     def __enter__(self):
@@ -59,7 +61,12 @@ class Wire:
     def _start(self):
         self.generators = self.stack.enter_context(contextlib.ExitStack())
         self._start_reflector()
-        self._start_peer()
+        self.no_peer = testpmd_missing()
+        try:
+            if not self.no_peer:
+                self._start_peer()
+        except (Gone, OSError) as why:
+            self.no_peer = str(why)
         self._start_sluice()
 
     def _start_reflector(self):
@@ -72,11 +79,13 @@ class Wire:
 
     def _start_peer(self):
         sockets = [self.directory / f"t{i}" for i in (0, 1)]
-        process = self.stack.enter_context(Testpmd(self.directory / "testpmd", [
-            f"net_memif{i},role=server,socket={socket},socket-abstract=no" for i, socket in enumerate(sockets)]))
-        for socket in sockets:
-            process.wait_socket(socket)
-        self._wire("peer", process, "t", [["--peer-mac", "02:00:00:00:00:01"], []])
+        with contextlib.ExitStack() as started:  # one that does not come up must not keep its core busy
+            process = started.enter_context(Testpmd(self.directory / "testpmd", [
+                f"net_memif{i},role=server,socket={socket},socket-abstract=no" for i, socket in enumerate(sockets)]))
+            for socket in sockets:
+                process.wait_socket(socket)
+            self._wire("peer", process, "t", [["--peer-mac", "02:00:00:00:00:01"], []])
+            self.stack.enter_context(started.pop_all())
 
     def _start_sluice(self):
         self.sluice = self.stack.enter_context(Sluice(self.build, self.directory / "sluice", self.config))
@@ -86,18 +95,20 @@ class Wire:
     def _wire(self, name, process, letter, options):
         """A generator at the other ends of the device's ports, which are the memif sockets LETTER0, LETTER1."""
         ports = [["-p", f"port{i}=memif:{self.directory}/{letter}{i},role=client", *more] for i, more in enumerate(options)]
-        generator = Generator(self.build, self.directory / f"generator-{name}", ports)
-        self.devices[name] = Device(name, process, self.generators.enter_context(generator))
-        self.warm(name, ["--dst", "192.0.2.2"])
+        generator = self.generators.enter_context(Generator(self.build, self.directory / f"generator-{name}", ports))
+        device = Device(name, process, generator)
+        self.warm(device, ["--dst", "192.0.2.2"])
+        self.devices[name] = device
 
-    def warm(self, name, options):
+    @staticmethod
+    def warm(device, options):
         """Links come up, neighbors become known: nothing is measured."""
-        self.devices[name].trial([*options, "-r", "100kpps", "-d", "20ms"])
+        device.trial([*options, "-r", "100kpps", "-d", "20ms"])
 
     def reconfigure(self, text, options):
         with self.devices["sluice"].running():
             self.sluice.apply(text)
-        self.warm("sluice", options)
+        self.warm(self.devices["sluice"], options)
 
     def trial(self, name, options):
         """A trial between two looks at the cores: where they were (None: they moved, or others used them), and its
@@ -106,6 +117,9 @@ class Wire:
         result, alone = self.devices[name].trial([*TRIAL, *options])
         self.distance = core_distance(self.build)
         return place_of(before, self.distance) if alone else None, result
+
+    def sides(self):
+        return tuple(side for side in SIDES if side in self.devices)
 
     def place(self):
         """Where the cores were last seen."""
