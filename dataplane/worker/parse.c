@@ -283,8 +283,10 @@ static inline uint16_t plain_udp(const struct sl_udp *udp, uint32_t len)
 
 static inline uint16_t plain_tcp(const struct sl_tcp *tcp, uint32_t len)
 {
+    if (len < sizeof(*tcp)) // its fields may lie behind the packet's end
+        return 0;
     uint32_t header = (uint32_t)(tcp->data_offset >> 4) * 4;
-    bool right = len >= sizeof(*tcp) && header >= sizeof(*tcp) && header <= len && !(tcp->flags & SL_TCP_SYN);
+    bool right = header >= sizeof(*tcp) && header <= len && !(tcp->flags & SL_TCP_SYN);
 
     return right ? PACKET_V4 | PACKET_TCP | PACKET_L4_KNOWN | PACKET_PLAIN : 0;
 }

@@ -581,6 +581,12 @@ static void parse_drops_bad_transport_headers(void **state)
         stage_parse(h, &burst, STAGE_WAN, harness_ip(STAGE_WAN, &ip));
         harness_expect_drop(h, l4_bad_header);
     }
+    for (uint16_t len = 8; len < 20; len++) { // enough for UDP, not for TCP
+        struct sl_emit_ip ip = {
+            .src = harness_ip_of(A4), .dst = harness_ip_of(B4), .proto = SL_PROTO_TCP, .payload_len = len};
+        stage_parse(h, &burst, STAGE_WAN, harness_ip(STAGE_WAN, &ip));
+        harness_expect_drop(h, l4_bad_header);
+    }
     for (unsigned words = 0; words < 16; words++) { // 28 bytes are there: header lengths 20, 24 and 28 can be
         frame = harness_tcp(STAGE_WAN, A4, B4, 1, 2, SL_TCP_ACK, 8);
         ((struct sl_tcp *)harness_l4_of(frame))->data_offset = (uint8_t)(words << 4);
