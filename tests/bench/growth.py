@@ -161,7 +161,7 @@ def threads_measure(context, budget):
     if not why:
         context.say("how cost grows: two workers on two cores")
         try:
-            return threads(context, budget, *(5, 40) if context.quick else (15, 60))
+            return threads(context, budget, *(15, 40) if context.quick else (25, 60))
         except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
             why = str(error)
     return [Row("growth", threads_name(name), "Mpps", skipped=why) for _, name in THREADS]
