@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with a command line of `sluice-pktgen` is told before anything is sent: where, what, how to mend."""
+import json
+import subprocess
+
 import pytest
 
-from pktgen import pktgen, scratch
+from pktgen import PKTGEN, pktgen, scratch
 
 RINGS = ("both", "-p", "ring:a", "-p", "ring:b")
 USAGE, ENVIRONMENT = 2, 3
@@ -78,3 +81,18 @@ def test_gateway_that_does_not_answer_is_named():
     done = pktgen("run", "-p", "ring:a", "--address", "10.0.0.2/24", "--gateway", "10.0.0.1")
     assert done.returncode == ENVIRONMENT
     assert "10.0.0.1 does not answer" in done.stderr and "--peer-mac" in done.stderr
+
+
+def test_series_answers_a_wrong_line_and_goes_on():
+    good = "--duration 20ms"
+    wrong = {"--flows x": "--flows: 'x'", "-p null:": "--port", "--cores 0,1": "--cores", "--csv t.csv": "--csv",
+             "--html t.html": "--html", "--nothing": "option", "stray": "Too many arguments", "-P tcp": "need 76",
+             "-q " * 300: "words"}
+    lines = [line for fault in wrong for line in (fault, good)]
+    done = subprocess.run([PKTGEN, "series", "-p", "ring:a", "-r", "2kpps", "--settle", "5ms"],
+                          input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=60, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and len(answers) == len(lines), done
+    for words, told, trial in zip(wrong.values(), answers[::2], answers[1::2]):
+        assert words in told["error"], told
+        assert "error" not in trial and trial["total"]["sent"] > 0
