@@ -79,3 +79,14 @@ def test_rounds_are_repeated_as_often_as_asked_for():
     assert len(done) == 7
     repeat(Budget(100), [lambda: done.append(1)], 2, most=3)
     assert len(done) == 10
+
+
+def test_cases_with_bars_have_enough_pairs_however_short_the_time():
+    class Rig(Wire):
+        reconfigure = staticmethod(lambda config, options: None)
+    cases = route_cases((64, 256), 1)
+    phase = Phase("routing", "", cases)
+    for one in phase.throughputs:
+        one.measure_stages = lambda wire: None
+    phase.run(Rig(), Budget(0))
+    assert [row.paired.count for row in phase.rows()] == [7, 3] and phase.ended

@@ -80,8 +80,9 @@ class Phase:
         if self.sessions:
             flows_make(wire)
         rates = budget.part(1 / shares)
-        repeat(rates.part(0.4), [lambda m=m: m.round(wire) for m in self.throughputs if m.case.bar], 2, at_least=PAIRS_LEAST + 2)
-        repeat(rates, [lambda m=m: m.round(wire) for m in self.throughputs], 2)
+        barred, others = ([m for m in self.throughputs if bool(m.case.bar) == wanted] for wanted in (True, False))
+        repeat(rates.part(0.4), [lambda m=m: m.round(wire) for m in barred], 2, at_least=PAIRS_LEAST + 2)
+        repeat(rates, [lambda m=m: m.round(wire) for m in others or barred], 2, at_least=3)
         for throughput in self.throughputs:
             throughput.measure_stages(wire)
         if self.sessions:
