@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flow stage: which flow each packet of a burst belongs to. Each line of memory is asked for long before it is
-// read: the bucket when the packet was parsed, then the entry, then the keys are compared. On the worker's thread.
+// read: the bucket when the packet was parsed, the entry some packets later (parse does both), here the keys are compared.
+// On the worker's thread.
 #include "flow/flow.h"
 
 // Packets of the burst that wait at the stage, in order.
@@ -8,25 +9,6 @@ struct waiting {
     uint16_t count;
     struct packet *packet[BURST_MAX];
 };
-
-// The first entry whose hash agrees is nearly always the one: both its lines are asked for. FLOW_NONE: none agrees; the
-// other bucket is asked for where it may hold the key.
-static inline uint32_t candidate_foresee(const struct flow_table *table, uint32_t hash)
-{
-    const struct flow_bucket *bucket = &table->index.bucket[flow_index_first(&table->index, hash)];
-    uint32_t match = flow_bucket_match(bucket, hash);
-
-    if (unlikely(match == 0)) {
-        if (bucket->overflow != 0)
-            __builtin_prefetch(&table->index.bucket[flow_index_other(&table->index, hash,
-                                                                     flow_index_first(&table->index, hash))]);
-        return FLOW_NONE;
-    }
-    uint32_t ref = bucket->ref[__builtin_ctz(match)];
-    __builtin_prefetch(&table->entry[ref >> 1].key0, 1);
-    __builtin_prefetch(&table->entry[ref >> 1].key1, 1);
-    return ref;
-}
 
 static void gather(const struct flow_table *table, struct burst *burst, struct waiting *waiting)
 {
@@ -36,8 +18,8 @@ static void gather(const struct flow_table *table, struct burst *burst, struct w
         if (packet->stage != PACKET_FLOW)
             continue;
         packet->stage = PACKET_NAT;
-        packet->hash = flow_index_hash(packet->hash);
-        packet->flow = candidate_foresee(table, packet->hash);
+        if (packet->flow == FLOW_NONE)
+            packet->flow = flow_candidate(table, packet->hash);
         waiting->packet[count++] = packet;
     }
     waiting->count = count;

@@ -115,6 +115,27 @@ static inline bool flow_key_is(const struct sl_flow *flow, uint32_t direction, c
 uint32_t flow_find(const struct flow_table *table, const struct sl_flow_key *key, uint8_t proto,
                    uint32_t hash);
 
+// The flow and direction that a key with this hash most likely belongs to, not compared yet: both lines of its entry
+// are asked for. FLOW_NONE: no hash in the bucket agrees; the other bucket is asked for where it may hold the key.
+static inline uint32_t flow_candidate(const struct flow_table *table, uint32_t hash)
+{
+    const struct flow_index *index = &table->index;
+    hash = flow_index_hash(hash);
+    uint32_t first = flow_index_first(index, hash);
+    const struct flow_bucket *bucket = &index->bucket[first];
+    uint32_t match = flow_bucket_match(bucket, hash);
+
+    if (__builtin_expect(match == 0, 0)) {
+        if (bucket->overflow != 0)
+            __builtin_prefetch(&index->bucket[flow_index_other(index, hash, first)]);
+        return FLOW_NONE;
+    }
+    uint32_t ref = bucket->ref[__builtin_ctz(match)];
+    __builtin_prefetch(&table->entry[ref >> 1].key0, 1);
+    __builtin_prefetch(&table->entry[ref >> 1].key1, 1);
+    return ref;
+}
+
 // Makes a flow, arms its timeout. Its index; -EEXIST where one of the keys is another flow's; -ENOSPC where the
 // table is full: flow_evictable() may know better.
 int64_t flow_create(struct flow_table *table, const struct flow_new *new, uint32_t now_ms);

@@ -173,16 +173,23 @@ static bool fragment_gather(struct worker *worker, struct burst *burst, struct p
     return fragment_reassemble(worker, burst, packet);
 }
 
+// Needs no session; what parse foresaw of one is forgotten.
+static void pass(struct burst *burst, struct packet *packet)
+{
+    packet->flow = FLOW_NONE;
+    packet_to(burst, packet, PACKET_ROUTE);
+}
+
 static inline void steer_one(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     bool fragment = packet->flags & PACKET_FRAGMENT;
 
     if (unlikely(!may_be_translated(packet) || (fragment && !concerns_us(worker, packet)))) {
-        packet_to(burst, packet, PACKET_ROUTE);
+        pass(burst, packet);
         return;
     }
     if (unlikely(fragment && packet->flags & PACKET_V6)) {
-        packet_to(burst, packet, PACKET_ROUTE);
+        pass(burst, packet);
         return;
     }
     if (unlikely(fragment) && !fragment_gather(worker, burst, packet))
@@ -201,7 +208,7 @@ static void pass_all(struct burst *burst)
 {
     for (uint16_t i = 0; i < burst->count; i++)
         if (burst->packet[i].stage == PACKET_STEER)
-            packet_to(burst, &burst->packet[i], PACKET_ROUTE);
+            pass(burst, &burst->packet[i]);
 }
 
 // Something that has flows.

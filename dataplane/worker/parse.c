@@ -15,6 +15,8 @@
 #include "wire/ipv6.h"
 #include "wire/l4.h"
 
+#define LOOKUP_BEHIND 16 // packets: memory answers in the time that they take to be parsed
+
 // The bytes of one IP packet while it is read.
 struct span {
     const uint8_t *l3;
@@ -546,6 +548,18 @@ static struct rules rules_of(const struct worker *worker, uint16_t port_in)
     };
 }
 
+// By now the bucket of a packet that was parsed LOOKUP_BEHIND packets ago has come from memory: its flow's entry is asked
+// for, while other packets are parsed. The flow stage would ask for a whole burst's at once, more than can be under way.
+static inline void foresee_behind(const struct worker *worker, const struct burst *burst,
+                                  struct packet *packet)
+{
+    if (packet - burst->packet < LOOKUP_BEHIND)
+        return;
+    packet -= LOOKUP_BEHIND;
+    if (packet->stage == PACKET_FLOW || packet->stage == PACKET_STEER)
+        packet->flow = flow_candidate(worker->flows, packet->hash);
+}
+
 void parse_stage(struct worker *worker, struct burst *burst)
 {
     const struct rules rules = rules_of(worker, burst->port_in);
@@ -557,5 +571,6 @@ void parse_stage(struct worker *worker, struct burst *burst)
             parse_one(worker, burst, packet, &rules);
         else
             parse_own(worker, burst, packet);
+        foresee_behind(worker, burst, packet);
     }
 }

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <rte_eal.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 #include "port/device.h"
 #include "port/memif.h"
@@ -26,9 +27,10 @@ static struct device_context context = {.worker_count = 1};
 static int eal_start(void **state)
 {
     const char *argv[] = {"memif", "--no-huge", "--no-pci",       "--no-shconf", "-m",      "128",
-                          "-l",    "0",         "--no-telemetry", "--log-level", "*:alert", NULL};
+                          "-l",    "0",         "--no-telemetry", "--log-level", "*:error", NULL};
     if (rte_eal_init((int)RTE_DIM(argv) - 1, (char **)argv) < 0)
         return -1;
+    rte_log_set_level_pattern("*", RTE_LOG_ALERT); // what the driver says to each refusal
     context.pool = rte_pktmbuf_pool_create("memif", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
     return context.pool ? 0 : -1;
 }
