@@ -65,6 +65,23 @@ static void endpoint_add(struct balance_binding *binding, const struct sl_ip *ip
     endpoint[at] = (struct balance_endpoint){.ip = *ip, .port = port, .used = 1, .member = member};
 }
 
+static void set_add(struct sl_ip *set, uint32_t mask, const struct sl_ip *ip)
+{
+    uint32_t at = (uint32_t)sl_balance_address_hash(ip) & mask;
+
+    if (balance_set_has(set, mask, ip))
+        return;
+    while (!sl_ip_is_zero(&set[at]))
+        at = (at + 1) & mask;
+    set[at] = *ip;
+}
+
+static bool is_tunnel(uint8_t way)
+{
+    return way == SL_BALANCE_IPIP || way == SL_BALANCE_GUE;
+}
+
+// To a tunnel's source only errors about the tunnel come.
 static void sources_enter(struct balance_binding *binding)
 {
     const struct sl_balance_table *table = binding->table;
@@ -72,12 +89,14 @@ static void sources_enter(struct balance_binding *binding)
 
     for (uint32_t p = 0; p < table->pool_count; p++) {
         const struct sl_ip *source = sl_balance_sources(table) + pool[p].source_first;
-        for (uint32_t i = 0; pool[p].way == SL_BALANCE_FULL_NAT && i < pool[p].source_count; i++) {
-            uint32_t at = (uint32_t)sl_balance_address_hash(&source[i]) & binding->source_mask;
-            while (!sl_ip_is_zero(&binding->source[at]))
-                at = (at + 1) & binding->source_mask;
-            if (!balance_is_source(binding, &source[i]))
-                binding->source[at] = source[i];
+        binding->tunnels |= is_tunnel(pool[p].way);
+        for (uint32_t i = 0; i < pool[p].source_count; i++) {
+            if (pool[p].way == SL_BALANCE_FULL_NAT) {
+                set_add(binding->source, binding->source_mask, &source[i]);
+            } else if (is_tunnel(pool[p].way)) {
+                set_add(binding->begin, binding->begin_mask, &source[i]);
+                filter_add(binding, &source[i]);
+            }
         }
     }
 }
@@ -91,6 +110,8 @@ static void members_enter(struct balance_binding *binding)
     for (uint32_t i = 0; i < binding->table->member_count; i++) {
         uint8_t way = pool[member[i].pool].way;
         binding->one_way |= way > SL_BALANCE_FULL_NAT;
+        if (is_tunnel(way))
+            set_add(binding->end, binding->end_mask, &member[i].ip);
         if (way > SL_BALANCE_FULL_NAT)
             continue;
         filter_add(binding, &member[i].ip);
@@ -140,7 +161,7 @@ static uint32_t power_of_two(uint64_t least)
 static bool allocate(struct balance_binding *binding)
 {
     const struct sl_balance_table *table = binding->table;
-    uint64_t addresses = (uint64_t)table->address_count + table->member_count;
+    uint64_t addresses = (uint64_t)table->address_count + table->member_count + table->source_count;
     uint32_t bits = power_of_two(addresses * FILTER_BITS_EACH + FILTER_BITS_MIN);
     uint32_t slots = power_of_two(2ull * table->member_count + 1);
 
@@ -153,9 +174,13 @@ static bool allocate(struct balance_binding *binding)
     binding->service_of_pool = calloc(table->pool_count + 1u, sizeof(*binding->service_of_pool));
     binding->source_mask = power_of_two(2ull * table->source_count + 1) - 1;
     binding->source = calloc(binding->source_mask + 1u, sizeof(*binding->source));
+    binding->begin_mask = binding->source_mask;
+    binding->begin = calloc(binding->begin_mask + 1u, sizeof(*binding->begin));
+    binding->end_mask = slots - 1;
+    binding->end = calloc(slots, sizeof(*binding->end));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->source && binding->front;
+           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->front;
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -199,5 +224,7 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->service_of_pool);
     free(binding->front);
     free(binding->source);
+    free(binding->begin);
+    free(binding->end);
     free(binding);
 }

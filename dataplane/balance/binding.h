@@ -41,6 +41,10 @@ struct balance_binding {
     struct balance_front *front; // [service_count]
     struct sl_ip *source;        // of full NAT: open addressing, linear probing; zero: free
     uint32_t source_mask;
+    // of tunnels: where they begin and end, as `source` is
+    bool tunnels;
+    struct sl_ip *begin, *end;
+    uint32_t begin_mask, end_mask;
 };
 
 // NULL: no memory. Housekeeping.
@@ -90,16 +94,29 @@ static inline const struct balance_endpoint *balance_endpoint_find(const struct 
     return endpoint || port == 0 ? endpoint : balance_endpoint_at(binding, ip, 0);
 }
 
+static inline bool balance_set_has(const struct sl_ip *set, uint32_t mask, const struct sl_ip *ip)
+{
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(ip);; at++) {
+        const struct sl_ip *one = &set[at & mask];
+        if (sl_ip_is_zero(one))
+            return false;
+        if (sl_ip_equal(one, ip))
+            return true;
+    }
+}
+
 // Is it an address that packets to members are sent from with full NAT?
 static inline bool balance_is_source(const struct balance_binding *binding, const struct sl_ip *ip)
 {
-    for (uint32_t at = (uint32_t)sl_balance_address_hash(ip);; at++) {
-        const struct sl_ip *source = &binding->source[at & binding->source_mask];
-        if (sl_ip_is_zero(source))
-            return false;
-        if (sl_ip_equal(source, ip))
-            return true;
-    }
+    return balance_set_has(binding->source, binding->source_mask, ip);
+}
+
+// May a tunnel go from here to there?
+static inline bool balance_is_tunnel(const struct balance_binding *binding, const struct sl_ip *from,
+                                     const struct sl_ip *to)
+{
+    return balance_set_has(binding->begin, binding->begin_mask, from) &&
+           balance_set_has(binding->end, binding->end_mask, to);
 }
 
 // The worker that a port of such an address belongs to: answers know no client.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A packet to a service without a flow, in the order in which it is judged:
 //
+//     an ICMP error about a tunnel       taken up by path.c
 //     an ICMP error                      to the member that its quoted packet's hash names, where the pool goes by hash
 //     of a client whom NAT would hide    its source is translated first, then as if from outside (nat/open.c)
 //     TCP in the midst of a connection   where the hash says: a flow that another gateway had, or a lost table
@@ -15,6 +16,7 @@
 #include "balance/flow.h"
 #include "balance/limit.h"
 #include "balance/method.h"
+#include "balance/path.h"
 #include "balance/reset.h"
 #include "balance/stateless.h"
 #include "balance/way.h"
@@ -276,6 +278,12 @@ bool balance_open(struct worker *worker, struct burst *burst, struct packet *pac
     uint32_t index = balance_service_of(binding, key, packet->key_proto);
 
     *ref = FLOW_NONE;
+    if (index == SL_BALANCE_NONE && unlikely(binding->one_way)) {
+        if (balance_path_heard(worker, burst, packet))
+            return true;
+        if (packet->tcp_flags & SL_TCP_SYN)
+            balance_way_clamp(worker, packet);
+    }
     if (index == SL_BALANCE_NONE)
         return !turned && from_member(worker, burst, packet, key);
     const struct sl_balance_service *service = &sl_balance_services(binding->table)[index];

@@ -6,6 +6,7 @@
 // for its destination MAC, to the housekeeping thread, which asks and sends it on.
 #include "neighbor/mss.h"
 #include "neighbor/neighbor.h"
+#include "balance/way.h"
 #include "route/fragment.h"
 #include "route/route.h"
 #include "wire/headers.h"
@@ -37,14 +38,22 @@ struct ways {
     } recent[RECENT];
 };
 
+// The station that the next hop names; false: it is the packet's own destination.
+static bool station_of(const struct worker *worker, const struct packet *packet, struct sl_ip *ip)
+{
+    if (unlikely(packet->nexthop & NEXTHOP_MEMBER))
+        return balance_way_station(worker->tables, packet->nexthop, packet->port_out, ip);
+    const struct sl_nexthop *nexthop = &worker->tables->nexthop[packet->nexthop];
+    *ip = nexthop->gateway;
+    return nexthop->kind == SL_NEXTHOP_GATEWAY;
+}
+
 static uint32_t way_add(const struct worker *worker, const struct packet *packet, struct ways *ways)
 {
-    const struct sl_nexthop *nexthop = &worker->tables->nexthop[packet->nexthop];
     struct neighbor_query *query = &ways->query[ways->count];
 
     query->port = packet->port_out;
-    if (nexthop->kind == SL_NEXTHOP_GATEWAY) {
-        query->ip = nexthop->gateway;
+    if (station_of(worker, packet, &query->ip)) {
         ways->recent[packet->nexthop % RECENT].nexthop = packet->nexthop;
         ways->recent[packet->nexthop % RECENT].way = ways->count;
     } else {

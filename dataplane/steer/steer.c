@@ -7,6 +7,7 @@
 #include "steer/steer.h"
 
 #include "balance/binding.h"
+#include "balance/path.h"
 #include "nat/binding.h"
 #include "nat/share.h"
 #include "route/fragment.h"
@@ -86,7 +87,12 @@ static uint32_t owner_balanced(const struct worker *worker, const struct balance
                                const struct packet *packet, bool past_member)
 {
     struct sl_ip src = packet->key.src, dst = packet->key.dst;
+    struct balance_inner inner;
 
+    if (unlikely(balance_path_inner(balance, packet, &inner))) {
+        src = inner.key.src;
+        return inner.whole ? balance_owner(&src, worker->count) : worker->index;
+    }
     if (balance_service_of(balance, &packet->key, packet->key_proto) != SL_BALANCE_NONE)
         return balance_owner(&src, worker->count);
     if (past_member || !balance_filter_has(balance, &src) ||

@@ -9,6 +9,10 @@
 
 #define BURST_MAX 64
 
+// A packet's next hop that is a member of a pool itself, on a link of ours (direct return): its slot is in the other
+// bits. The packet's own destination, the service's address, says nothing about where to.
+#define NEXTHOP_MEMBER 0x80000000u
+
 // Which stage has to look at the packet next. Each stage handles its own and moves them on; the burst's mask tells
 // which stages have anything to do.
 enum packet_stage {
@@ -61,7 +65,7 @@ struct packet {
     uint8_t tos;
     uint32_t hash;                // of the key, direction-dependent; only of what goes to PACKET_STEER or PACKET_FLOW
     uint32_t flow;                // entry index << 1 | direction, FLOW_NONE
-    uint32_t nexthop;             // index in the route table
+    uint32_t nexthop;             // index in the route table, or NEXTHOP_MEMBER | slot
     uint8_t icmp_type, icmp_code; // of the error to send
     uint16_t icmp_mtu;
     // Addresses and ports as they stand in the packet; of an ICMP error as PACKET_ICMP_ERROR says. key.dst is the

@@ -519,6 +519,15 @@ static __rte_always_inline void parse_one(struct worker *worker, struct burst *b
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
 // nothing there is held against it. What came back may have been translated: its sender is to be told about the packet
 // that he sent.
+// A member itself did not answer: the service's address, which the packet is for, has no route to look up.
+static void unresolved_member(struct burst *burst, struct packet *packet)
+{
+    bool v4 = packet->flags & PACKET_V4;
+
+    packet_reject(burst, packet, SL_DROP_neighbor_unresolved,
+                  v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_UNREACHABLE, v4 ? 1 : 3, 0);
+}
+
 static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     packet->l3_off = sizeof(struct sl_eth);
@@ -528,6 +537,8 @@ static void parse_own(struct worker *worker, struct burst *burst, struct packet 
         drop = SL_DROP_neighbor_unresolved; // its flow has ended meanwhile
     if (drop != SL_DROP_none)
         packet_drop(worker, packet, drop);
+    else if (packet->flags & PACKET_UNRESOLVED && handover_of(packet->m)->nexthop & NEXTHOP_MEMBER)
+        unresolved_member(burst, packet);
     else
         packet_to(burst, packet, PACKET_ROUTE);
 }
