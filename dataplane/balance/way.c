@@ -12,6 +12,7 @@
 #include "balance/rewrite.h"
 #include "flow/flow.h"
 #include "neighbor/mss.h"
+#include "route/fragment.h"
 #include "route/route.h"
 #include "wire/emit.h"
 #include "wire/l4.h"
@@ -277,6 +278,45 @@ static bool encapsulate(struct worker *worker, struct packet *packet, const stru
     return true;
 }
 
+static void enter(struct worker *worker, struct burst *burst, struct packet *packet, const struct tunnel *tunnel)
+{
+    if (!encapsulate(worker, packet, tunnel)) {
+        packet_drop(worker, packet, SL_DROP_no_memory);
+        return;
+    }
+    packet->nexthop = tunnel->nexthop;
+    packet->port_out = tunnel->port_out;
+    packet_to(burst, packet, PACKET_NEIGHBOR);
+}
+
+// IPv6 cuts only at the source, so an IPv4 packet that may be cut is cut before it goes in (RFC 2473 section 7.2). Its
+// pieces take further slots of the burst.
+static void enter_cut(struct worker *worker, struct burst *burst, struct packet *packet,
+                      const struct tunnel *tunnel)
+{
+    struct rte_mbuf *piece[FRAGMENT_MAX];
+    int count = fragment_cut(worker, packet, tunnel->mtu, piece);
+
+    if (count < 0) {
+        packet_drop(worker, packet, SL_DROP_fragment_no_memory);
+        return;
+    }
+    struct packet part = *packet;
+    part.l3_off = sizeof(struct sl_eth);
+    worker_count(worker, SL_COUNTER_fragment_created, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        part.m = piece[i];
+        part.l3_len = (uint16_t)(part.m->pkt_len - part.l3_off);
+        if (i > 0 && burst->count == BURST_MAX) {
+            packet_drop(worker, &part, SL_DROP_fragment_no_memory);
+            continue;
+        }
+        struct packet *slot = i == 0 ? packet : &burst->packet[burst->count++];
+        *slot = part;
+        enter(worker, burst, slot, tunnel);
+    }
+}
+
 static void send_tunneled(struct worker *worker, struct burst *burst, struct packet *packet,
                           const struct sl_balance_pool *pool, const struct sl_balance_member *member)
 {
@@ -289,13 +329,10 @@ static void send_tunneled(struct worker *worker, struct burst *burst, struct pac
     if (!fits(burst, packet, &tunnel))
         return;
     hop_count(packet);
-    if (!encapsulate(worker, packet, &tunnel)) {
-        packet_drop(worker, packet, SL_DROP_no_memory);
-        return;
-    }
-    packet->nexthop = tunnel.nexthop;
-    packet->port_out = tunnel.port_out;
-    packet_to(burst, packet, PACKET_NEIGHBOR);
+    if (packet->l3_len > tunnel.mtu && packet->flags & PACKET_V4 && !sl_ip_is_v4(tunnel.member))
+        enter_cut(worker, burst, packet, &tunnel);
+    else
+        enter(worker, burst, packet, &tunnel);
 }
 
 uint16_t balance_way_mtu(const struct worker *worker, const struct sl_balance_pool *pool,
