@@ -23,7 +23,7 @@ struct balance {
     uint64_t random;
     uint64_t swept_serial, swept_epoch; // table and sweep_epoch up to which flows have been asked to be swept
     struct token_bucket resets;
-    uint64_t *paths; // [BALANCE_PATHS] the share's, atomic. w, r: every worker (path.c)
+    uint64_t *paths;            // [BALANCE_PATHS] the share's, atomic. w, r: every worker (path.c)
     struct token_bucket *rates; // [SL_BALANCE_SERVICES] new flows
     uint32_t *stateless_ms; // [SL_BALANCE_SERVICES] when a packet was last balanced without a flow, 0: never
     struct balance_sources *sources;

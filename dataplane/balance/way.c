@@ -10,6 +10,7 @@
 #include <errno.h>
 #include "balance/path.h"
 #include "balance/rewrite.h"
+#include "balance/tunnel_cut.h"
 #include "flow/flow.h"
 #include "neighbor/mss.h"
 #include "route/fragment.h"
@@ -117,6 +118,7 @@ struct tunnel {
     const struct sl_ip *source, *member;
     uint32_t nexthop;
     uint16_t port_out, overhead, mtu; // mtu: of packets inside
+    uint16_t outer;                   // mtu of the tunnel's own packets
     uint16_t gue_port;                // 0: IPIP
     bool cuts; // a packet inside may be larger than the path takes and not be cut itself, so the tunnel's are
 };
@@ -157,7 +159,8 @@ static bool tunnel_to(const struct worker *worker, const struct packet *packet,
     tunnel->port_out = nexthop->port;
     tunnel->gue_port = pool->way == SL_BALANCE_GUE ? pool->tunnel_port : 0;
     tunnel->overhead = overhead_of(pool, sl_ip_is_v4(&member->ip));
-    tunnel->mtu = (uint16_t)(outer_mtu(worker, pool, &member->ip, mtu) - tunnel->overhead);
+    tunnel->outer = outer_mtu(worker, pool, &member->ip, mtu);
+    tunnel->mtu = (uint16_t)(tunnel->outer - tunnel->overhead);
     tunnel->cuts = !(packet->flags & PACKET_V4) && tunnel->mtu < LEAST_V6;
     tunnel->mtu = tunnel->cuts ? LEAST_V6 : tunnel->mtu;
     return true;
@@ -278,7 +281,27 @@ static bool encapsulate(struct worker *worker, struct packet *packet, const stru
     return true;
 }
 
-static void enter(struct worker *worker, struct burst *burst, struct packet *packet, const struct tunnel *tunnel)
+// The tunnel's packet of IPv6 is larger than its path takes, and what is inside need not be smaller: two fragments, the
+// second in another slot of the burst.
+static bool outer_cut(struct worker *worker, struct burst *burst, struct packet *packet, uint16_t mtu)
+{
+    struct rte_mbuf *piece[2];
+
+    if (burst->count == BURST_MAX ||
+        balance_tunnel_cut(worker, packet->m, mtu, (uint32_t)balance_random(worker->balance), piece) != 0)
+        return false;
+    struct packet *second = &burst->packet[burst->count++];
+    *second = *packet;
+    packet->m = piece[0];
+    second->m = piece[1];
+    packet->l3_len = (uint16_t)(piece[0]->pkt_len - packet->l3_off);
+    second->l3_len = (uint16_t)(piece[1]->pkt_len - second->l3_off);
+    packet_to(burst, second, PACKET_NEIGHBOR);
+    return true;
+}
+
+static void enter(struct worker *worker, struct burst *burst, struct packet *packet,
+                  const struct tunnel *tunnel)
 {
     if (!encapsulate(worker, packet, tunnel)) {
         packet_drop(worker, packet, SL_DROP_no_memory);
@@ -286,6 +309,11 @@ static void enter(struct worker *worker, struct burst *burst, struct packet *pac
     }
     packet->nexthop = tunnel->nexthop;
     packet->port_out = tunnel->port_out;
+    if (unlikely(tunnel->cuts && packet->l3_len > tunnel->outer && packet->flags & PACKET_V6) &&
+        !outer_cut(worker, burst, packet, tunnel->outer)) {
+        packet_drop(worker, packet, SL_DROP_fragment_no_memory);
+        return;
+    }
     packet_to(burst, packet, PACKET_NEIGHBOR);
 }
 
@@ -362,9 +390,11 @@ void balance_way_clamp(struct worker *worker, struct packet *packet)
     if ((pool->way != SL_BALANCE_IPIP && pool->way != SL_BALANCE_GUE) || pool->count == 0)
         return;
     bool v4 = packet->flags & PACKET_V4;
-    uint16_t headers = (uint16_t)(sizeof(struct sl_tcp) + (v4 ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6)));
-    mss_clamp(worker, packet,
-              (uint16_t)(balance_way_mtu(worker, pool, &sl_balance_members(table)[pool->first], v4) - headers));
+    uint16_t headers =
+        (uint16_t)(sizeof(struct sl_tcp) + (v4 ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6)));
+    mss_clamp(
+        worker, packet,
+        (uint16_t)(balance_way_mtu(worker, pool, &sl_balance_members(table)[pool->first], v4) - headers));
 }
 
 void balance_way_send(struct worker *worker, struct burst *burst, struct packet *packet,

@@ -224,7 +224,8 @@ const struct sl_key sl_server_pool_keys[] = {
          "through the gateway. `full-nat`: the source too, to one of `sources`, so members need no route to "
          "clients, and do not see who they are; TCP and UDP. `direct`: unchanged, to members on a link of "
          "ours that have the service's address too and answer clients themselves. `ipip`, `gue`: unchanged "
-         "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise."},
+         "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise. Members of the "
+         "last three have no `port`. How to set such servers up: docs/operations.md."},
     {"sources", SL_KEY_TEXTS, SL_TEXT_STATION, LIST(sl_config_server_pool, sources), .max = 256,
      .ordered = true, .example = "[10.0.0.200]",
      .help = "Addresses that packets to members are sent from with `full-nat`, `ipip` and `gue`, at least "
@@ -235,9 +236,8 @@ const struct sl_key sl_server_pool_keys[] = {
      .fallback = 6080, .unit = "", .example = "6080", .help = "UDP port that members take `gue` on."},
     {"tunnel-mtu", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_mtu), .min = 576, .max = 9216,
      .fallback = AUTO, .unit = "bytes", WORDS(auto_words), .example = "1500",
-     .help = "Largest packet, tunnel included, that the way to the members takes; `auto`: the port's MTU. "
-             "Clients "
-             "are told what is left of it."},
+     .help = "Largest packet, tunnel included, that the way to the members takes; `auto`: the port's MTU, "
+             "or less where a router on the way says so. Clients are told what is left of it."},
     {"on-down", SL_KEY_ENUM, FIELD(sl_config_server_pool, on_down), .fallback = SL_BALANCE_KEEP,
      WORDS(down_words), .example = "reset",
      .help =

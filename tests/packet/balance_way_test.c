@@ -332,7 +332,8 @@ static struct rte_mbuf *too_big(struct rte_mbuf *about, uint16_t quoted, uint16_
                             .payload_len = (uint16_t)(8 + quoted)};
     struct rte_mbuf *m = harness_ip(NAT_LAN, &ip);
     uint8_t *icmp = rte_pktmbuf_mtod_offset(m, uint8_t *, sizeof(struct sl_eth) + (v4 ? 20 : 40));
-    memcpy(sl_emit_icmp(icmp, v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_TOO_BIG, v4 ? 4 : 0, sl_be32_of(mtu)), l3, quoted);
+    memcpy(sl_emit_icmp(icmp, v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_TOO_BIG, v4 ? 4 : 0, sl_be32_of(mtu)), l3,
+           quoted);
     sl_emit_l4_checksum(rte_pktmbuf_mtod_offset(m, void *, sizeof(struct sl_eth)));
     return m;
 }
@@ -474,6 +475,42 @@ static void every_worker_learns_a_tunnel_s_path(void **state)
     harness_balance_free(b);
 }
 
+// A client of IPv6 need not send less than 1280 bytes: over a narrower tunnel of IPv6 they go in two fragments.
+static void what_ipv6_may_send_goes_over_the_narrowest_path(void **state)
+{
+    for (int way = SL_BALANCE_IPIP; way <= SL_BALANCE_GUE; way++) {
+        struct harness_balance *b = tunnel(way, true);
+        uint16_t udp = way == SL_BALANCE_GUE ? 12 : 0, len[2];
+        struct rte_mbuf *m = sent_for(b, big(true, 1300)), *piece[2];
+        harness_send(b->h, NAT_LAN, too_big(m, 120, 1280));
+        harness_settle(b->h);
+        rte_pktmbuf_free(m);
+        client_was_told(b, true, 1280);
+        piece[0] = sent_for(b, big(true, 1220));
+        piece[1] = harness_sent(b->h, NAT_LAN);
+        for (int i = 0; i < 2; i++) {
+            assert_non_null(piece[i]);
+            assert_true(piece[i]->pkt_len <= 14 + 1280);
+            assert_int_equal(harness_ipv6_of(piece[i])->next, IPPROTO_FRAGMENT);
+            len[i] = (uint16_t)(sl_host16(harness_ipv6_of(piece[i])->payload_len) - 8);
+        }
+        const uint8_t *first = (const uint8_t *)(harness_ipv6_of(piece[0]) + 1);
+        const uint8_t *last = (const uint8_t *)(harness_ipv6_of(piece[1]) + 1);
+        assert_memory_equal(first + 4, last + 4, 4); // identification
+        assert_int_equal(first[0], udp ? 17 : 41);
+        assert_int_equal(first[2] << 8 | first[3], 1);
+        assert_int_equal(last[2] << 8 | last[3], len[0]);
+        assert_int_equal(len[0] + len[1], udp + 1280);
+        uint8_t whole[1280];
+        memcpy(whole, first + 8 + udp, len[0] - udp);
+        memcpy(whole + len[0] - udp, last + 8, len[1]);
+        assert_true(sl_check_l4_checksum(whole));
+        rte_pktmbuf_free(piece[0]);
+        rte_pktmbuf_free(piece[1]);
+        harness_balance_free(b);
+    }
+}
+
 // ---- what else tunnels and direct return have to do -----------------------------------------------------------
 static void gue_over_ipv6_has_a_checksum(void **state)
 {
@@ -481,8 +518,8 @@ static void gue_over_ipv6_has_a_checksum(void **state)
     uint32_t ports = 0;
     uint16_t before = 0;
     for (uint16_t i = 0; i < 20; i++) { // of either parity
-        struct rte_mbuf *m =
-            sent_for(b, harness_udp(NAT_WAN, CLIENT, BALANCE_VIP, (uint16_t)(4000 + i), 80, (uint16_t)(10 + i)));
+        struct rte_mbuf *m = sent_for(
+            b, harness_udp(NAT_WAN, CLIENT, BALANCE_VIP, (uint16_t)(4000 + i), 80, (uint16_t)(10 + i)));
         assert_non_null(m);
         const struct sl_udp *udp = harness_l4_of(m);
         assert_int_not_equal(udp->checksum, 0);
@@ -536,7 +573,8 @@ static void packet_too_big_reaches_the_direct_member(void **state)
                             .proto = IPPROTO_ICMP,
                             .payload_len = 8 + 60};
     struct rte_mbuf *m = harness_ip(NAT_WAN, &ip);
-    memcpy(sl_emit_icmp(harness_l4_of(m), SL_ICMP_UNREACHABLE, 4, sl_be32_of(1400)), harness_ipv4_of(answer), 60);
+    memcpy(sl_emit_icmp(harness_l4_of(m), SL_ICMP_UNREACHABLE, 4, sl_be32_of(1400)), harness_ipv4_of(answer),
+           60);
     sl_emit_l4_checksum(harness_ipv4_of(m));
     m = sent_for(b, m);
     assert_non_null(m);
@@ -598,6 +636,7 @@ int main(void)
         cmocka_unit_test(packet_too_big_reaches_the_member_in_its_tunnel),
         cmocka_unit_test(what_may_be_cut_is_cut_before_an_ipv6_tunnel),
         cmocka_unit_test(a_router_s_packet_too_big_is_told_to_the_client),
+        cmocka_unit_test(what_ipv6_may_send_goes_over_the_narrowest_path),
         cmocka_unit_test(a_tunnel_s_path_widens_with_time),
         cmocka_unit_test(a_short_quote_is_remembered_for_the_next_packet),
         cmocka_unit_test(forged_packet_too_big_changes_nothing),
