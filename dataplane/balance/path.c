@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packet too big about a tunnel: see path.h. What is believed (RFC 1191 section 8, RFC 5927 section 7): the quoted
 // packet goes from a tunnel's source to a tunnel's member, and the packet inside, where enough of it is quoted, is of a
-// flow which that member has. A path never gets narrower than 552 bytes, or 1280 with IPv6.
+// flow which that member has, or goes there by hash where there are no flows. A path never gets narrower than 552 bytes, or 1280 with IPv6.
 #include "balance/path.h"
 
+#include "balance/method.h"
+#include "balance/stateless.h"
 #include "balance/way.h"
 #include "flow/flow.h"
 #include "wire/headers.h"
@@ -135,20 +137,46 @@ static uint32_t mtu_told(const struct packet *packet)
     return icmp->mtu ? sl_host16(icmp->mtu) : LEAST_V4;
 }
 
+// Where the packet inside goes without a flow, while its service is balanced so.
+static const struct sl_balance_member *
+member_by_hash(struct worker *worker, const struct balance_inner *inner, const struct sl_balance_pool **pool)
+{
+    const struct balance_binding *binding = worker->tables->balance_binding;
+    uint32_t index = balance_service_of(binding, &inner->key, inner->proto);
+
+    if (index == SL_BALANCE_NONE)
+        return NULL;
+    const struct sl_balance_service *service = &sl_balance_services(binding->table)[index];
+    *pool = &sl_balance_pools(binding->table)[service->pool];
+    if (!balance_is_stateless_now(worker, service) || !balance_method_of(*pool)->hashes ||
+        ((*pool)->way != SL_BALANCE_IPIP && (*pool)->way != SL_BALANCE_GUE))
+        return NULL;
+    return balance_choose(worker->balance, binding, *pool, &inner->key, inner->proto, 0);
+}
+
+// Where the packet inside goes by its flow, if it has one.
+static const struct sl_balance_member *member_by_flow(struct worker *worker, uint32_t ref,
+                                                      const struct sl_balance_pool **pool)
+{
+    const struct sl_flow *flow = &worker->flows->entry[ref >> 1];
+    const struct sl_balance_member *member;
+
+    if (ref & 1 || flow->kind != SL_FLOW_BALANCE || !balance_way_is_other(worker, flow, pool, &member) ||
+        (*pool)->way == SL_BALANCE_DIRECT)
+        return NULL;
+    return member;
+}
+
 // The pool and member that the packet inside went to, if it can have been sent by us.
 static const struct sl_balance_member *member_of(struct worker *worker, const struct balance_inner *inner,
                                                  const struct sl_ip *to, const struct sl_balance_pool **pool)
 {
-    const struct sl_balance_table *table = worker->tables->balance;
     uint32_t hash = flow_hash(worker->flows, &inner->key, inner->proto);
     uint32_t ref = flow_find(worker->flows, &inner->key, inner->proto, hash);
-    const struct sl_balance_member *member;
+    const struct sl_balance_member *member =
+        ref != FLOW_NONE ? member_by_flow(worker, ref, pool) : member_by_hash(worker, inner, pool);
 
-    if (ref == FLOW_NONE || ref & 1 || worker->flows->entry[ref >> 1].kind != SL_FLOW_BALANCE ||
-        !balance_way_is_other(worker, &worker->flows->entry[ref >> 1], pool, &member) ||
-        (*pool)->way == SL_BALANCE_DIRECT || table == NULL)
-        return NULL;
-    return sl_ip_equal(&member->ip, to) ? member : NULL;
+    return member != NULL && sl_ip_equal(&member->ip, to) ? member : NULL;
 }
 
 // The quoted packet takes the error's place, and is rejected as if it had been found too large here.

@@ -138,7 +138,8 @@ static uint16_t outer_mtu(const struct worker *worker, const struct sl_balance_p
     uint16_t path = balance_path_mtu(worker->balance, member, worker->now_ms);
 
     mtu = pool->tunnel_mtu && pool->tunnel_mtu < mtu ? pool->tunnel_mtu : mtu;
-    return path && path < mtu ? path : mtu;
+    mtu = path && path < mtu ? path : mtu;
+    return mtu < LEAST_V6 && !sl_ip_is_v4(member) ? LEAST_V6 : mtu; // no link of IPv6 takes less
 }
 
 static bool tunnel_to(const struct worker *worker, const struct packet *packet,

@@ -432,6 +432,34 @@ static void a_short_quote_is_remembered_for_the_next_packet(void **state)
     harness_balance_free(b);
 }
 
+static void paths_are_learned_without_flows_too(void **state)
+{
+    struct harness_balance *b = gateway(1, SL_BALANCE_IPIP, 3);
+    b->service[0].flow_rate = 1;
+    b->service[0].flags = SL_BALANCE_FLOOD_STATELESS;
+    harness_balance_ready(b);
+    struct rte_mbuf *m = NULL;
+    uint32_t flows = 0;
+    for (uint16_t port = 5000; port < 5100 && (m == NULL || flows != harness_nat_flows(b->n)); port++) {
+        rte_pktmbuf_free(m);
+        flows = harness_nat_flows(b->n);
+        m = sent_for(b, harness_tcp(NAT_WAN, CLIENT, BALANCE_VIP, port, 80, SL_TCP_SYN, 1300));
+        assert_non_null(m);
+    }
+    assert_int_equal(flows, harness_nat_flows(b->n)); // the last was balanced without
+    struct rte_mbuf *error = too_big(m, 120, 1000);
+    rte_pktmbuf_free(m);
+    harness_send(b->h, NAT_LAN, error);
+    harness_settle(b->h);
+    m = harness_sent(b->h, NAT_WAN);
+    assert_non_null(m);
+    const struct sl_icmp *icmp = harness_l4_of(m);
+    assert_int_equal(icmp->type, SL_ICMP_UNREACHABLE);
+    assert_int_equal(sl_host16(icmp->mtu), 980);
+    rte_pktmbuf_free(m);
+    harness_balance_free(b);
+}
+
 static void forged_packet_too_big_changes_nothing(void **state)
 {
     struct harness_balance *b = tunnel(SL_BALANCE_IPIP, false);
@@ -639,6 +667,7 @@ int main(void)
         cmocka_unit_test(what_ipv6_may_send_goes_over_the_narrowest_path),
         cmocka_unit_test(a_tunnel_s_path_widens_with_time),
         cmocka_unit_test(a_short_quote_is_remembered_for_the_next_packet),
+        cmocka_unit_test(paths_are_learned_without_flows_too),
         cmocka_unit_test(forged_packet_too_big_changes_nothing),
         cmocka_unit_test(every_worker_learns_a_tunnel_s_path),
         cmocka_unit_test(gue_over_ipv6_has_a_checksum),
