@@ -22,9 +22,9 @@ ports:
   - {{name: lan, device: af_xdp:gw-lan, addresses: [10.0.0.1/24, "fd00::1/64"]}}
   - {{name: wan, device: af_xdp:gw-wan, addresses: [198.51.100.1/24, "2001:db8:100::1/64"]}}
 services:
-  - {{name: web, addresses: [203.0.113.80, 10.0.0.80], protocol: tcp, ports: "80", pool: web, timeout-closing: 1}}
+  - {{name: web, addresses: [203.0.113.80, 10.0.0.80], protocol: tcp, ports: "80", pool: web}}
   - {{name: names, addresses: [203.0.113.80], protocol: udp, ports: "53", pool: names}}
-  - {{name: web-v6, addresses: ["fd00::80"], protocol: tcp, ports: "80", pool: web-v6, timeout-closing: 1}}
+  - {{name: web-v6, addresses: ["fd00::80"], protocol: tcp, ports: "80", pool: web-v6}}
 pools:
   - name: web
     on-down: {on_down}
