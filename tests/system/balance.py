@@ -32,7 +32,9 @@ pools:
     members: [{members}]
     way: {way}
     sources: [{sources}]
-    health: {{type: tcp, interval: 200, fall: 2, rise: 1, damping: {{half-life: {half_life}}}, passive: {{failures: {passive}, window: 10000, share: 10}}}}
+    health:
+      {{type: tcp, interval: 200, fall: 2, rise: 1, damping: {{half-life: {half_life}}},
+       passive: {{failures: {passive}, window: 10000, share: 10}}}}
   - {{name: names, balance: weighted-round-robin, members: [{members}]}}
   - {{name: web-v6, members: [{members_v6}]}}
   - {{name: names-v6, members: [{members_v6}]}}
