@@ -38,7 +38,6 @@ struct count {
 struct flow {
     int fd; // -1: free
     uint64_t began_ns;
-
 };
 
 static struct count seen[NAMES], why[WHYS];
@@ -197,7 +196,8 @@ static void port_take(int fd, sa_family_t family, uint16_t port)
         die("bind");
 }
 
-static const uint8_t question[] = {0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 'w', 'h', 'o', 0, 0, 16, 0, 1};
+static const uint8_t question[] = {0x12, 0x34, 1,   0,   0,   1, 0, 0,  0, 0, 0,
+                                   0,    3,    'w', 'h', 'o', 0, 0, 16, 0, 1};
 
 static void begin(int epoll, struct flow *one, const struct sockaddr_storage *to, socklen_t length, int type)
 {
@@ -248,7 +248,8 @@ static void give_up_old(void)
 
 static unsigned long due(uint64_t began_ns, unsigned long rate, unsigned long most)
 {
-    unsigned long by_now = rate ? (unsigned long)((double)(now_ns() - began_ns) * 1e-9 * (double)rate) + 1 : most;
+    unsigned long by_now =
+        rate ? (unsigned long)((double)(now_ns() - began_ns) * 1e-9 * (double)rate) + 1 : most;
 
     return by_now < most ? by_now : most;
 }

@@ -85,7 +85,7 @@ def test_a_state_change_is_live_at_once(balanced):
         balanced.ctl("pool", "drain", "web", MEMBERS[0])
         since_ms = balanced.member(MEMBERS[0])["since_ms"]
         time.sleep(0.1)
-        drains.append((since_ms, time.time() * 1000))
+        drains.append((since_ms, time.time() * 1000 - 30))  # one begun just now may get there after the return
         balanced.ctl("pool", "enable", "web", MEMBERS[0])
     stamps = balanced.end_load(load)
     assert sum(name == "server1" for _, name in stamps) > 20
