@@ -20,6 +20,7 @@
 #include "balance/reset.h"
 #include "balance/stateless.h"
 #include "balance/way.h"
+#include "flow/end.h"
 #include "nat/open.h"
 #include "steer/steer.h"
 #include "wire/headers.h"
@@ -131,6 +132,23 @@ static struct flow_new flow_to(const struct opening *o, const struct sl_balance_
     return new;
 }
 
+// The client's port is taken at the member by a connection to another of its addresses. Where that one is over, what is
+// left of it makes room, as it does for a new connection to its own address: true.
+static bool makes_room(struct opening *o, const struct flow_new *new)
+{
+    struct flow_table *flows = o->worker->flows;
+    uint32_t ref = flow_find(flows, &new->key[1], new->proto, new->hash[1]);
+
+    if (ref == FLOW_NONE || !(o->packet->flags & PACKET_SYN))
+        return false;
+    const struct sl_flow *flow = &flows->entry[ref >> 1];
+    if (flow->kind != SL_FLOW_BALANCE || !(flow->flags & BALANCE_CUT || balance_is_over(flow)))
+        return false;
+    nat_flow_forget(o->burst, ref >> 1);
+    flow_end(o->worker, ref >> 1, SL_COUNTER_flow_withdrawn);
+    return true;
+}
+
 // The flow's index, -EEXIST: the member has a flow with this client's port already, -ENOSPC.
 static int64_t flow_make(struct opening *o, const struct sl_balance_member *member, enum sl_flow_state state)
 {
@@ -141,7 +159,8 @@ static int64_t flow_make(struct opening *o, const struct sl_balance_member *memb
     if (code != 0)
         return code;
     new.hash[1] = flow_hash(flows, &new.key[1], new.proto);
-    return flow_create(flows, &new, o->worker->now_ms);
+    int64_t index = flow_create(flows, &new, o->worker->now_ms);
+    return index == -EEXIST && makes_room(o, &new) ? flow_create(flows, &new, o->worker->now_ms) : index;
 }
 
 static uint32_t made(struct opening *o, const struct sl_balance_member *member, uint32_t index)

@@ -194,7 +194,9 @@ static const struct sl_key health_keys[] = {
      .help = "Whether a member is well that neither answers nor refuses the datagram."},
     {"script", SL_KEY_TEXT, SL_TEXT_FILE, FIELD(sl_config_health, script),
      .example = "/usr/local/lib/check-web",
-     .help = "Program that is run, without a shell, as sluiced's user."},
+     .help = "Program that is run, without a shell, as sluiced's user and with its rights (mostly root's): "
+             "neither it "
+             "nor its directory may be writable by others."},
     {"arguments", SL_KEY_TEXTS, SL_TEXT_FREE, LIST(sl_config_health, arguments), .max = 32, .ordered = true,
      .example = "[\"{address}\", \"{port}\"]",
      .help = "Its arguments; `{address}` and `{port}` stand for the member's."},
