@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # The lab of two gateways. Sourced by tools/lab, whose functions it uses.
 #
 #                        ┌─ gateway1 ─┐

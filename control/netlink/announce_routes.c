@@ -15,8 +15,11 @@
 #define NETLINK_GET_STRICT_CHK 12
 #endif
 
+#define EVENT_BYTES (1 << 20)
+
 struct announce_routes {
     struct nl_sock *request, *events;
+    uint32_t table; // of the routes that were wanted last
     bool touched;
 };
 
@@ -31,8 +34,7 @@ int announce_route_compare(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct announce_route));
 }
 
-// False: not ours, or no host route of a kind that we make. A foreign `unicast` route of our number is not ours to keep
-// either, so it is told by a metric that nothing wants.
+// False: not ours, or no host route of the kind that we make.
 static bool route_of(struct nlmsghdr *header, struct announce_route *route)
 {
     struct nlattr *attr[RTA_MAX + 1] = {0};
@@ -55,16 +57,22 @@ static bool route_of(struct nlmsghdr *header, struct announce_route *route)
 
 // ---- events -----------------------------------------------------------------------------------------------------
 
+static uint32_t table_of(struct nlmsghdr *header)
+{
+    const struct nlattr *table = nlmsg_find_attr(header, sizeof(struct rtmsg), RTA_TABLE);
+
+    return table ? nla_get_u32(table) : ((const struct rtmsg *)nlmsg_data(header))->rtm_table;
+}
+
 static int route_event(struct nl_msg *message, void *context)
 {
     struct announce_routes *routes = context;
-    const struct nlmsghdr *header = nlmsg_hdr(message);
+    struct nlmsghdr *header = nlmsg_hdr(message);
     const struct rtmsg *head = nlmsg_data(header);
 
-    // A route of ours that is replaced is told as the new one alone: host routes of any protocol are of interest.
+    // A route of ours that is replaced is told as the new one alone: any route of the table is of interest.
     if ((header->nlmsg_type == RTM_NEWROUTE || header->nlmsg_type == RTM_DELROUTE) &&
-        (head->rtm_protocol == ANNOUNCE_ROUTE_PROTOCOL ||
-         head->rtm_dst_len == (head->rtm_family == AF_INET ? 32 : 128)))
+        (head->rtm_protocol == ANNOUNCE_ROUTE_PROTOCOL || table_of(header) == routes->table))
         routes->touched = true;
     return NL_OK;
 }
@@ -96,6 +104,8 @@ int announce_routes_new(struct announce_routes **out, struct sl_error *error)
     }
     // Before kernel 4.20: all routes come, and are sorted out here.
     setsockopt(nl_socket_get_fd(routes->request), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+    // The host may have a million routes that change: what is missed costs a look at all of them.
+    nl_socket_set_buffer_size(routes->events, EVENT_BYTES, 0);
     nl_socket_disable_seq_check(routes->events);
     nl_socket_set_nonblocking(routes->events);
     nl_socket_modify_cb(routes->events, NL_CB_VALID, NL_CB_CUSTOM, route_event, routes);
@@ -219,8 +229,10 @@ int announce_routes_sync(struct announce_routes *routes, struct announce_route *
 
     if (rc)
         return sl_error_set(error, rc, "the kernel's announced routes cannot be read: %s", strerror(-rc));
-    if (count)
+    if (count) {
+        routes->table = wanted[0].table;
         qsort(wanted, count, sizeof(*wanted), announce_route_compare);
+    }
     for (size_t i = 0; i < count; i++) {
         int err = has(found, there, &wanted[i]) ? 0 : change(routes, RTM_NEWROUTE, &wanted[i]);
         if (err < 0 && rc == 0)
