@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "announce/announce.h"
 #include "config/load.h"
 #include "daemon.h"
 #include "journal.h"
@@ -160,6 +161,7 @@ static void beat_tick(evutil_socket_t fd, short what, void *context)
     watch_refusal(daemon, now_ns);
     watch_data_plane(daemon);
     prepare_due(daemon);
+    announce_tick(daemon->announce);
     if (daemon->watchdog_every_ms && now_ns - daemon->watchdog_ns > daemon->watchdog_every_ms * 1000000ull) {
         notify_send("WATCHDOG=1");
         daemon->watchdog_ns = now_ns;
@@ -348,6 +350,14 @@ static void open_twins(struct daemon *daemon)
         event_add(readable, NULL);
 }
 
+static void open_announce(struct daemon *daemon)
+{
+    struct sl_error error;
+
+    if (announce_new(daemon, &daemon->announce, &error))
+        log_warning("services are not announced: %s", error.text);
+}
+
 static void say(void *context, const char *text)
 {
     log_notice("%s", text);
@@ -398,6 +408,7 @@ int daemon_init(struct daemon *daemon, const struct options *options, struct sl_
             return rc;
     }
     open_twins(daemon);
+    open_announce(daemon);
     sl_board_control_beat(daemon->board, (uint32_t)getpid(), sl_board_now_ns());
     apply_init(&daemon->applier, options->run_dir, options->state_dir, daemon->board, &hooks);
     if (open_balance(daemon))
@@ -422,6 +433,7 @@ void daemon_fini(struct daemon *daemon)
     forward_fini(daemon);
     balance_free(daemon->balance);
     apply_fini(&daemon->applier);
+    announce_free(daemon->announce);
     if (daemon->netlink)
         event_free(daemon->netlink);
     twins_free(daemon->twins);

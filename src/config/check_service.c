@@ -311,12 +311,28 @@ static int check_names(struct check *check)
     return 0;
 }
 
+// Looked at by the host itself: a blackhole there would swallow what it sends to the service.
+static void check_announce(struct check *check)
+{
+    uint32_t table = check->config->announce.table;
+
+    if (table < 253 || table > 255)
+        return;
+    check_at(check, "announce.table");
+    check_mend(check, "take a number of your own, such as 184");
+    check_error(check, "table %u is the kernel's '%s'", table,
+                table == 253   ? "default"
+                : table == 254 ? "main"
+                               : "local");
+}
+
 int check_services(struct check *check)
 {
     const struct sl_config *config = check->config;
     bool *used = calloc((size_t)config->pools_count + 1, sizeof(*used));
     int error = used ? check_names(check) : -ENOMEM;
 
+    check_announce(check);
     for (unsigned i = 0; !error && i < config->services_count; i++)
         check_service(check, i, used);
     for (unsigned i = 0; !error && i < check->service_address_count; i++)

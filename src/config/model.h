@@ -142,6 +142,8 @@ struct sl_config_service {
     uint8_t affinity_len_v4, affinity_len_v6;
     int when_full, when_flooded;                                // bool: without a flow, instead of dropped
     uint32_t timeout_new, timeout_established, timeout_closing; // seconds; 0: as nat.timeouts
+    bool announce;           // as a host route in the table of struct sl_config_announce
+    uint32_t announce_least; // members that must get new flows; default 1
 };
 
 struct sl_config_member {
@@ -214,6 +216,12 @@ struct sl_config_server_pool {
     struct sl_config_health health;
 };
 
+struct sl_config_announce {
+    bool enabled;               // default true
+    uint32_t table, metric;     // of the kernel
+    uint32_t delay, dead_after; // milliseconds
+};
+
 struct sl_config {
     uint32_t version; // key "sluice", must be 1
     struct sl_config_port *ports;
@@ -232,6 +240,7 @@ struct sl_config {
     struct sl_config_server_pool *pools;
     unsigned pools_count;
     uint64_t balance_seed; // gateways with the same choose alike
+    struct sl_config_announce announce;
     struct sl_config_prefilter prefilter;
     struct sl_config_flow flow;
     struct sl_config_icmp icmp;

@@ -86,6 +86,14 @@ const struct sl_key sl_service_keys[] = {
      .help = "How long answered flows live without a packet. 0: likewise."},
     {"timeout-closing", SL_KEY_UINT, FIELD(sl_config_service, timeout_closing), .max = 604800,
      .unit = "seconds", .example = "15", .help = "How long closing connections are remembered. 0: likewise."},
+    {"announce", SL_KEY_BOOL, FIELD(sl_config_service, announce), .example = "true",
+     .help =
+         "Whether its addresses are host routes in the kernel table of `announce`, for BGP, while its pool "
+         "serves. An address of several such services is there while one of them serves."},
+    {"announce-least", SL_KEY_UINT, FIELD(sl_config_service, announce_least), .min = 1, .max = 65535,
+     .fallback = 1, .unit = "members", .example = "2",
+     .help = "Members that must get new flows for that: where fewer cannot carry the load, other gateways "
+             "should."},
     {0},
 };
 
@@ -204,6 +212,27 @@ static const struct sl_key health_keys[] = {
      .help = "Signs of trouble that the data plane sees in the flows themselves."},
     {"damping", SL_KEY_MAP, FIELD(sl_config_health, damping), .keys = damping_keys,
      .help = "Members that come and go are held back."},
+    {0},
+};
+
+const struct sl_key sl_announce_keys[] = {
+    {"enabled", SL_KEY_BOOL, FIELD(sl_config_announce, enabled), .fallback = true, .example = "false",
+     .help = "false: all is withdrawn, and packets that come all the same are still balanced: before "
+             "maintenance."},
+    {"table", SL_KEY_UINT, FIELD(sl_config_announce, table), .min = 1, .max = UINT32_MAX, .fallback = 184,
+     .unit = "", .example = "184",
+     .help = "Kernel routing table for the routes (`blackhole`, protocol 184). Nothing else should use it."},
+    {"metric", SL_KEY_UINT, FIELD(sl_config_announce, metric), .min = 1, .max = UINT32_MAX, .fallback = 1024,
+     .unit = "", .example = "1024", .help = "Their metric, which a routing daemon's filters can read."},
+    {"delay", SL_KEY_UINT, FIELD(sl_config_announce, delay), .max = DAY_MS, .fallback = 3000,
+     .unit = "milliseconds", .example = "10000",
+     .help =
+         "How long a pool must serve without a break before its service is announced, so that one that comes "
+         "and goes does not make BGP flap. Withdrawing does not wait."},
+    {"dead-after", SL_KEY_UINT, FIELD(sl_config_announce, dead_after), .max = DAY_MS, .fallback = 2000,
+     .unit = "milliseconds", .example = "5000",
+     .help =
+         "How long the data plane may be missing before all is withdrawn: longer than its restart takes."},
     {0},
 };
 

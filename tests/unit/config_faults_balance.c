@@ -18,6 +18,8 @@ static const struct fault faults[] = {
            "wan, pool: public}]}\n",
      "c:6:77: services[0].pool: there is no pool 'public'; add it under 'pools', or name one that is "
      "there\n"},
+    {"announce_table_of_the_kernel", PORTS "announce: {table: 254}\n",
+     "c:5:19: announce.table: table 254 is the kernel's 'main'; take a number of your own, such as 184\n"},
     {"service_name_twice",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
