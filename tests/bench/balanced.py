@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Balancing in cycles, in process, on one core: packets of known flows, new flows by method and way, whole connections
-(bench_pipeline.c and bench_connections.c say how); and what control takes to load services and to tell of a member."""
+(bench_pipeline.c and bench_connections.c say how); then what control takes: balanced_control.py."""
 import subprocess
 
+import balanced_control
 import in_process
 import programs
 from rows import Bar, Row, Sample
@@ -76,6 +77,13 @@ def arguments(quick):
 
 
 def measure(context, budget):
+    context.say("balancing in process")
+    rows = in_process_rows(context, budget.part(0.75))
+    context.say("services, members, health checks")
+    return rows + balanced_control.measure(context, budget)
+
+
+def in_process_rows(context, budget):
     seen, failed = {}, []
     try:
         for _ in budget.rounds(1, PROCESSES_MOST):

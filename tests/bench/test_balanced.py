@@ -5,6 +5,7 @@ import types
 import pytest
 
 import balanced
+import balanced_control
 import programs
 from rows import Budget
 
@@ -52,5 +53,27 @@ def test_a_program_that_fails_costs_the_rest_and_says_why(monkeypatch):
         return [case("balance-known", 1048576, 100)]
 
     monkeypatch.setattr(programs, "pipeline", pipeline)
-    rows = balanced.measure(types.SimpleNamespace(quick=True, tsc_hz=2.6e9), Budget(60))
+    rows = balanced.in_process_rows(types.SimpleNamespace(quick=True, tsc_hz=2.6e9), Budget(60))
     assert "no memory" in rows[0].skipped and rows[1].sluice.median == 100
+
+
+SAID = ("5000 checks a second: 24.0 % of a core (19.0 % in the kernel), 48.0 us a check; "
+        "5000 up of 5000, bad 0, not checked 0, 3 ms late at most\n")
+
+
+def test_health_row_is_of_as_many_checks_as_asked_for():
+    row = balanced_control.health_row("tcp", SAID)
+    assert row.sluice.median == 24 and not row.bar.met(row)
+    half = balanced_control.health_row("tcp", SAID.replace("5000 checks", "2500 checks"))
+    assert half.sluice.median == 48
+
+
+@pytest.mark.parametrize("said", ["", SAID.replace("5000 up", "4000 up"), SAID.replace("bad 0", "bad 7")])
+def test_checks_that_failed_make_no_figure(said):
+    assert balanced_control.health_row("tcp", said).skipped
+
+
+def test_services_have_members_of_their_own():
+    addresses = {balanced_control.member(n, m) for n in range(1000) for m in range(100)}
+    assert len(addresses) == 100000
+    assert balanced_control.config("/x", 0).count("name:") == 1
