@@ -3,6 +3,7 @@
 #include "balance/binding.h"
 
 #include <stdlib.h>
+#include "balance/least.h"
 
 #define FILTER_BITS_EACH 32   // bits to an address: one packet in sixteen looks twice, at most
 #define FILTER_BITS_MIN  4096 // half a KB: stays in the first cache
@@ -180,7 +181,8 @@ static bool allocate(struct balance_binding *binding)
     binding->end = calloc(slots, sizeof(*binding->end));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->front;
+           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->front &&
+           balance_loads_allocate(binding);
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -226,5 +228,6 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->source);
     free(binding->begin);
     free(binding->end);
+    balance_loads_free(binding);
     free(binding);
 }

@@ -25,6 +25,13 @@ struct balance_front { // where a service is reached
     uint32_t pad;
 };
 
+struct balance_loads { // of the members of a pool, as one worker has them: least.c
+    double *node;      // [2 * leaves] w, r: that worker
+    uint32_t leaves;   // a power of two; 0: the pool does not go by loads
+    bool built;
+    uint64_t epoch; // the table's, when it was built
+};
+
 struct balance_binding {
     const struct sl_balance_table *table;
     uint64_t *filter; // bits, by sl_balance_address_hash(): addresses of services and of members
@@ -45,6 +52,8 @@ struct balance_binding {
     bool tunnels;
     struct sl_ip *begin, *end;
     uint32_t begin_mask, end_mask;
+    struct balance_loads *loads; // [workers][pool_count], NULL: no pool goes by loads
+    double *load_nodes;
 };
 
 // NULL: no memory. Housekeeping.

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include "balance/affinity.h"
 #include "balance/flow.h"
+#include "balance/least.h"
 #include "balance/limit.h"
 #include "balance/method.h"
 #include "balance/path.h"
@@ -172,6 +173,7 @@ static uint32_t made(struct opening *o, const struct sl_balance_member *member, 
     count(o)->flows_new++;
     balance_member_count(balance, member->slot)->flows_new++;
     balance_flow_counted(balance, o->worker->flows->entry[index].mapping);
+    balance_load_changed(balance, o->worker->tables->balance_binding, member->slot);
     if (o->service->affinity_s)
         balance_clients_began(o->worker, o->service, &client, member->slot);
     return index << 1;
