@@ -400,6 +400,7 @@ int daemon_init(struct daemon *daemon, const struct options *options, struct sl_
     open_twins(daemon);
     sl_board_control_beat(daemon->board, (uint32_t)getpid(), sl_board_now_ns());
     apply_init(&daemon->applier, options->run_dir, options->state_dir, daemon->board, &hooks);
+    daemon->applier.aside = true;
     if (open_balance(daemon))
         return sl_error_set(error, -ENOMEM, "out of memory");
     rc = take_up(daemon, error);
