@@ -133,6 +133,26 @@ static void watch_refusal(struct daemon *daemon, uint64_t now_ns)
         daemon_hurry(daemon);
 }
 
+static void came_late(void *context, const struct apply_outcome *outcome)
+{
+    report("retry by the data plane", outcome);
+}
+
+// Reported as refused when sluiced started, taken after all: an interface came. It is the running config from then on.
+static void watch_late(struct daemon *daemon, uint64_t now_ns)
+{
+    struct sl_error notes = {{0}};
+
+    if (apply_came_late(&daemon->applier, now_ns, came_late, daemon, &notes)) {
+        log_notice("generation %" PRIu64 ", which was refused, is live now: what it needs has come",
+                   daemon->applier.outcome.generation);
+        daemon->first_failed = false;
+        daemon_hurry(daemon);
+    }
+    if (notes.text[0])
+        log_warning("%s", notes.text);
+}
+
 static void watch_confirm(struct daemon *daemon, uint64_t now_ns)
 {
     struct applier *applier = &daemon->applier;
@@ -158,6 +178,7 @@ static void beat_tick(evutil_socket_t fd, short what, void *context)
     if (!apply_busy(&daemon->applier))
         apply_tick(&daemon->applier, now_ns); // lets memory of the route table be used again
     watch_refusal(daemon, now_ns);
+    watch_late(daemon, now_ns);
     watch_data_plane(daemon);
     prepare_due(daemon);
     if (daemon->watchdog_every_ms && now_ns - daemon->watchdog_ns > daemon->watchdog_every_ms * 1000000ull) {
@@ -280,6 +301,8 @@ static int take_up(struct daemon *daemon, struct sl_error *error)
         finish_apply(daemon);
         if (daemon->first_failed && !daemon->applier.running)
             apply_first_text(daemon, STORED_RUNNING, "the one after it was refused", true);
+        if (daemon->first_failed && !daemon->applier.running)
+            apply_first(daemon); // the file may have been mended
         daemon->first_failed = false;
         break;
     case TAKE_UP_REBUILD:

@@ -98,6 +98,7 @@ struct applier {
     struct route_live live;      // route table of `running`
     struct balance_live balance; // balance table of `running`
     uint64_t next_id;
+    uint64_t late_looked; // generation that became live after it was refused, and was looked at
     // to be confirmed
     uint64_t confirm_deadline_ns; // CLOCK_BOOTTIME, 0: nothing to confirm
     // under way
@@ -159,6 +160,11 @@ enum take_up {
 };
 // At start: finds out what runs. Sentences for the log go to `notes` (may say nothing).
 enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_error *notes);
+
+// Nothing runs, for the first generation was refused, and the data plane, which tries it again, has taken it by now: it is
+// taken up as the running one, and `done` is called when it is. False: no such thing. `notes` may get a sentence.
+bool apply_came_late(struct applier *applier, uint64_t now_ns, apply_done_fn done, void *context,
+                     struct sl_error *notes);
 
 // Members changed: in the running table and in the one that is on its way. 0 or -ENOMEM.
 int apply_change_members(struct applier *applier, const struct member_change *change, uint32_t count);
