@@ -92,7 +92,8 @@ static void fail(struct applier *applier, enum apply_status status)
     outcome->status = status;
     if (status == APPLY_INVALID && outcome->diag.errors == 0) // found by a compiler: a file's line, a size
         sl_diag_add(&outcome->diag, SL_DIAG_ERROR,
-                    applier->request.path ? applier->request.path : "the config", 0, 0, "", "", "%s", outcome->error.text);
+                    applier->request.path ? applier->request.path : "the config", 0, 0, "", "", "%s",
+                    outcome->error.text);
     stored_remove(applier->state_dir, STORED_PENDING);
     apply_finish(applier);
 }

@@ -174,7 +174,7 @@ void apply_commit(struct applier *applier, uint64_t now_ns); // commit.c: the ca
 void apply_committed(struct applier *applier);               // commit.c: it is on disk
 int apply_request_copy(struct apply_request *to, const struct apply_request *from); // 0 or -ENOMEM
 void apply_request_fini(struct apply_request *request);
-void apply_finish(struct applier *applier);                  // calls done, forgets the candidate
+void apply_finish(struct applier *applier); // calls done, forgets the candidate
 void apply_step(struct applier *applier, enum apply_step step);
 
 #endif

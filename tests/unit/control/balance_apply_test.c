@@ -256,7 +256,8 @@ static void goes_down_when_asked(void *context, const struct sl_config_server_po
     assert_int_equal(share[12], 0);
 }
 
-static void a_change_while_the_table_is_built_on_a_thread_is_in_force_at_once_and_in_the_new_table(void **state)
+static void
+a_change_while_the_table_is_built_on_a_thread_is_in_force_at_once_and_in_the_new_table(void **state)
 {
     struct fixture *f = *state;
     unsigned share[256];
