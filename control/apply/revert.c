@@ -46,8 +46,8 @@ void revert_unpublished(struct applier *applier)
 static void refuse(struct applier *applier)
 {
     applier->outcome.status = APPLY_REFUSED;
-    if (applier
-            ->running) // else the mark stays: should the data plane take it later, apply_came_late() knows it by that
+    // Else the mark stays: should the data plane take it later, apply_came_late() knows it by that.
+    if (applier->running)
         stored_remove(applier->state_dir, STORED_PENDING);
     sl_generation_collect(applier->run_dir, applier->board, NULL, 0, NULL);
     apply_finish(applier);
