@@ -41,7 +41,7 @@ void balance_flow_ended(struct worker *worker, const struct sl_flow *flow)
     struct balance *balance = worker->balance;
     bool told = flow->proto == IPPROTO_TCP && flow->packets0 >= SYNS_UNANSWERED;
 
-    if (flow->flags & BALANCE_CUT)
+    if (flow->flags & SL_FLOW_CUT)
         return;
     uncount(worker, flow->mapping);
     balance_clients_ended(worker, flow);
@@ -71,14 +71,14 @@ static bool cut(struct worker *worker, uint32_t index)
 {
     struct sl_flow *flow = &worker->flows->entry[index];
 
-    if (flow->flags & BALANCE_CUT)
+    if (flow->flags & SL_FLOW_CUT)
         return true;
     balance_member_count(worker->balance, SL_FLOW_MEMBER(flow->mapping))->moved++;
     if (flow->proto != IPPROTO_TCP)
         return false;
     uncount(worker, flow->mapping);
     balance_clients_ended(worker, flow);
-    flow->flags |= BALANCE_CUT;
+    flow->flags |= SL_FLOW_CUT;
     flow->state = SL_FLOW_CLOSING;
     flow_rearm(worker->flows, index, worker->now_ms);
     return true;

@@ -124,7 +124,7 @@ static void flows_adopt(struct balance *balance, const struct tables *tables)
         if (flow->kind != SL_FLOW_BALANCE)
             continue;
         if (tables->balance != NULL && balance_flow_matches(tables->balance, flow)) {
-            if (!(flow->flags & BALANCE_CUT))
+            if (!(flow->flags & SL_FLOW_CUT))
                 balance_flow_counted(balance, flow->mapping);
             continue;
         }

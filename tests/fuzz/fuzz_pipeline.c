@@ -297,7 +297,7 @@ static void flows_are_counted(const struct harness_nat *n)
     for (uint32_t w = 0; w < WORKERS; w++)
         for (uint32_t i = 0; i < n->flows[w].capacity; i++)
             open +=
-                n->flows[w].entry[i].kind == SL_FLOW_BALANCE && !(n->flows[w].entry[i].flags & BALANCE_CUT);
+                n->flows[w].entry[i].kind == SL_FLOW_BALANCE && !(n->flows[w].entry[i].flags & SL_FLOW_CUT);
     assert_int_equal(counted, open);
 }
 

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Members that die, answer nobody, come back, flap: out in time, in again."""
+import json
 import os
 import random
+import re
 import signal
+import subprocess
 import time
 
 import pytest
 
-from balance import CONNECT, FALL, INTERVAL_MS, MEMBERS, SERVICE
-from conftest import wait_for
+from balance import CONNECT, FALL, INTERVAL_MS, MEMBERS, SERVICE, config
+from conftest import BUILD, wait_for
 
 
 @pytest.mark.parametrize("how", ["killed", "cut off"])
@@ -22,6 +25,31 @@ def test_a_dead_member_is_out_in_time(balanced, how):
     wait_for(lambda: balanced.member(MEMBERS[1])["state"] == "down", "the member to be down", 5, 0.01)
     out_ms = balanced.member(MEMBERS[1])["since_ms"]
     assert out_ms - died_ms <= FALL * INTERVAL_MS + 50, (out_ms - died_ms, balanced.member(MEMBERS[1]))
+    result = balanced.connect(300)
+    assert not result["failed"] and "server2" not in result["seen"], result
+
+
+def large_config():
+    """The lab's services and 1,000 pools of 100 members besides."""
+    pools = "pools:\n" + "".join(
+        f"  - name: many{p}\n    members:\n"
+        + "".join(f"      - {{address: 172.{16 + p // 250}.{p % 250}.{m}, port: 80}}\n" for m in range(100))
+        for p in range(1000))
+    return re.sub(r"^pools:\n", lambda _: pools, config(), count=1, flags=re.MULTILINE)
+
+
+def test_a_member_that_dies_during_a_large_apply_is_out_before_that_ends(balanced):
+    path = balanced.lab.config(large_config(), "large.yaml")
+    apply = [BUILD / "tools/ctl/sluicectl", "-s", balanced.lab.paths["SOCKET"], "config", "apply", path]
+    with subprocess.Popen(apply, stdout=subprocess.DEVNULL) as going:
+        wait_for(lambda: json.loads(balanced.ctl("-j", "status").stdout)["control"]["state"] == "applying", "the apply",
+                 10, 0.001)
+        os.killpg(balanced.servers["server2"].pid, signal.SIGKILL)
+        wait_for(lambda: balanced.member(MEMBERS[1])["state"] == "down", "the member to be down", 5, 0.01)
+        under_way = going.poll() is None
+    assert going.returncode == 0
+    assert under_way
+    assert balanced.member(MEMBERS[1])["state"] == "down"  # in the new table as well
     result = balanced.connect(300)
     assert not result["failed"] and "server2" not in result["seen"], result
 
