@@ -35,4 +35,10 @@ void fragment_tick(struct worker *worker);
 int fragment_cut(struct worker *worker, struct packet *packet, uint16_t mtu,
                  struct rte_mbuf *out[FRAGMENT_MAX]);
 
+// The same for an IPv6 packet with a fragment header marked PACKET_WHOLE_MARK (RFC 8200 section 4.5). Cut anew it goes
+// in pieces of 1,280 bytes at most, which every link carries: its sender's path MTU discovery does not see ours. One
+// that fits in those loses the header instead (RFC 8021).
+int fragment_cut_v6(struct worker *worker, struct packet *packet, uint16_t mtu,
+                    struct rte_mbuf *out[FRAGMENT_MAX]);
+
 #endif

@@ -222,7 +222,8 @@ const struct sl_key sl_server_pool_keys[] = {
          "How packets get to members. `dnat`: the destination is translated, so members must send their "
          "answers "
          "through the gateway. `full-nat`: the source too, to one of `sources`, so members need no route to "
-         "clients, and do not see who they are; TCP and UDP. `direct`: unchanged, to members on a link of "
+         "clients, and do not see who they are; TCP and UDP; between IPv6 services and IPv4 members too, "
+         "and the reverse. `direct`: unchanged, to members on a link of "
          "ours that have the service's address too and answer clients themselves. `ipip`, `gue`: unchanged "
          "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise."},
     {"sources", SL_KEY_TEXTS, SL_TEXT_STATION, LIST(sl_config_server_pool, sources), .max = 256,

@@ -191,7 +191,8 @@ static const struct fault faults[] = {
      "pools:\n"
      "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}]}\n",
      "c:6:42: services[0].addresses[1]: 2001:db8::80 cannot be translated to the IPv4 member 10.0.0.11 of "
-     "pool 'web'; make a service and a pool for each family\n"},
+     "pool 'web'; write 'way: full-nat' with 'sources' of the member's family, or make a service and a pool for "
+     "each family\n"},
     {"service_stateless_without_hash",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web, when-full: "
