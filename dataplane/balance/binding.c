@@ -82,6 +82,15 @@ static void sources_enter(struct balance_binding *binding)
     }
 }
 
+static void member_ip_enter(struct balance_binding *binding, const struct sl_ip *ip)
+{
+    uint32_t at = (uint32_t)sl_balance_address_hash(ip) & binding->member_mask;
+
+    while (!sl_ip_is_zero(&binding->member_ip[at]) && !sl_ip_equal(&binding->member_ip[at], ip))
+        at = (at + 1) & binding->member_mask;
+    binding->member_ip[at] = *ip;
+}
+
 // Of members that answer to clients by themselves no answers come through here.
 static void members_enter(struct balance_binding *binding)
 {
@@ -94,6 +103,7 @@ static void members_enter(struct balance_binding *binding)
         if (way > SL_BALANCE_FULL_NAT)
             continue;
         filter_add(binding, &member[i].ip);
+        member_ip_enter(binding, &member[i].ip);
         endpoint_add(binding, &member[i].ip, __builtin_bswap16(member[i].port), i);
     }
 }
@@ -153,9 +163,11 @@ static bool allocate(struct balance_binding *binding)
     binding->service_of_pool = calloc(table->pool_count + 1u, sizeof(*binding->service_of_pool));
     binding->source_mask = power_of_two(2ull * table->source_count + 1) - 1;
     binding->source = calloc(binding->source_mask + 1u, sizeof(*binding->source));
+    binding->member_mask = slots - 1;
+    binding->member_ip = calloc(slots, sizeof(*binding->member_ip));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->source && binding->front;
+           binding->service_of_pool && binding->source && binding->front && binding->member_ip;
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -199,5 +211,6 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->service_of_pool);
     free(binding->front);
     free(binding->source);
+    free(binding->member_ip);
     free(binding);
 }

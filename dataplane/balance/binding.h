@@ -41,6 +41,8 @@ struct balance_binding {
     struct balance_front *front; // [service_count]
     struct sl_ip *source;        // of full NAT: open addressing, linear probing; zero: free
     uint32_t source_mask;
+    struct sl_ip *member_ip; // whose answers come through here: likewise
+    uint32_t member_mask;
 };
 
 // NULL: no memory. Housekeeping.
@@ -99,6 +101,20 @@ static inline bool balance_is_source(const struct balance_binding *binding, cons
             return false;
         if (sl_ip_equal(source, ip))
             return true;
+    }
+}
+
+// Is it to a service's address or from a member's, whatever the ports? Exact, where balance_concerns() is not.
+static inline bool balance_has_ends(const struct balance_binding *binding, const struct sl_flow_key *key)
+{
+    struct sl_ip src = key->src, dst = key->dst;
+
+    if (sl_balance_address_find(binding->table, &dst, sl_balance_address_start(binding->table, &dst)))
+        return true;
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(&src);; at++) {
+        const struct sl_ip *member = &binding->member_ip[at & binding->member_mask];
+        if (sl_ip_is_zero(member) || sl_ip_equal(member, &src))
+            return !sl_ip_is_zero(member);
     }
 }
 

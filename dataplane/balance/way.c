@@ -135,7 +135,8 @@ static bool fits(struct burst *burst, struct packet *packet, const struct tunnel
                       0, 0);
         return false;
     }
-    if (packet->l3_len <= tunnel->mtu || (v4 && !(packet->flags & PACKET_DF)))
+    if (packet->l3_len <= tunnel->mtu ||
+        (!(packet->flags & PACKET_DF) && (v4 || sl_ip_is_v4(tunnel->member))))
         return true; // or the tunnel's own packets are cut
     packet_reject(burst, packet, SL_DROP_mtu_exceeded, v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_TOO_BIG,
                   v4 ? 4 : 0, tunnel->mtu);
@@ -173,7 +174,7 @@ static void headers_write(struct worker *worker, const struct packet *packet, co
         .id = (uint16_t)worker->ip_id++,
         .proto = udp ? SL_PROTO_UDP : inner,
         .tos = packet->tos,
-        .dont_fragment = packet->flags & PACKET_DF || !(packet->flags & PACKET_V4),
+        .dont_fragment = packet->flags & PACKET_DF,
     };
     uint8_t *behind = sl_emit_ip(at, &ip);
 
@@ -188,7 +189,7 @@ static void headers_write(struct worker *worker, const struct packet *packet, co
 static bool encapsulate(struct worker *worker, struct packet *packet, const struct tunnel *tunnel)
 {
     bool v4 = sl_ip_is_v4(tunnel->member),
-         may_cut = packet->flags & PACKET_V4 && !(packet->flags & PACKET_DF);
+         may_cut = !(packet->flags & PACKET_DF);
     uint16_t room = (uint16_t)(sizeof(struct sl_eth) + tunnel->overhead);
 
     if (rte_pktmbuf_adj(packet->m, packet->l3_off) == NULL)

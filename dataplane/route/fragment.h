@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPv4 fragments, both ways: datagrams put together again before translation, because only the first fragment
+// Fragments, both ways: datagrams put together again before translation, because only the first fragment
 // has ports (RFC 4787 REQ-14), and datagrams cut up on the way out of a port with a smaller MTU (RFC 791
 // section 3.2). Every function runs on the worker that owns the table.
 #ifndef ROUTE_FRAGMENT_H
@@ -16,7 +16,7 @@
 struct fragment_table *fragment_table_new(uint32_t datagrams, const struct sl_hash_seed *seed);
 void fragment_table_free(struct fragment_table *table);
 
-// Takes an IPv4 fragment (PACKET_FRAGMENT). True: the datagram is whole and `packet` is now it: one chain of
+// Takes a fragment of either family (PACKET_FRAGMENT). True: the datagram is whole and `packet` is now it: one chain of
 // mbufs, parsed again, without PACKET_FRAGMENT and without DF; the caller moves it on. False: the packet is
 // gone from the burst (PACKET_GONE), held or dropped (fragment_tiny, fragment_overlap, fragment_duplicate,
 // fragment_table_full).
