@@ -131,6 +131,8 @@ static void pools_enter(struct balance_binding *binding)
     uint32_t *of = binding->service_of_pool;
 
     for (uint32_t i = 0; i < binding->table->pool_count; i++)
+        binding->tells_client |= sl_balance_pools(binding->table)[i].flags & SL_BALANCE_TOA;
+    for (uint32_t i = 0; i < binding->table->pool_count; i++)
         of[i] = SL_BALANCE_NONE;
     for (uint32_t i = 0; i < binding->table->service_count; i++) // a second one makes it none for good
         of[service[i].pool] = of[service[i].pool] == SL_BALANCE_NONE ? i : SL_BALANCE_NONE - 1;

@@ -31,6 +31,7 @@ struct balance_binding {
     uint32_t filter_mask;
     bool v4, v6;                       // there are services of the family
     bool one_way;                      // some members answer past the gateway
+    bool tells_client;                 // some pool has SL_BALANCE_TOA
     struct balance_endpoint *endpoint; // open addressing, linear probing
     uint32_t endpoint_mask;
     uint32_t workers;

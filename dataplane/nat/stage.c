@@ -6,6 +6,7 @@
 #include "balance/flow.h"
 #include "balance/open.h"
 #include "balance/rewrite.h"
+#include "balance/toa.h"
 #include "balance/way.h"
 #include "flow/end.h"
 #include "flow/flow.h"
@@ -155,6 +156,15 @@ static bool send_untranslated(struct worker *worker, struct burst *burst, struct
     return true;
 }
 
+static void tell_client(struct worker *worker, struct packet *packet, const struct sl_flow *flow,
+                        uint32_t direction)
+{
+    if (direction == 0)
+        toa_add(worker, packet, flow);
+    else
+        toa_clamp(worker, packet, flow);
+}
+
 // To the other family (RFC 7915).
 static __rte_noinline void cross(struct worker *worker, struct burst *burst, struct packet *packet,
                                  uint32_t ref, bool turned, const struct sl_flow_key *to)
@@ -176,6 +186,8 @@ static __rte_noinline void cross(struct worker *worker, struct burst *burst, str
         track(worker, packet, flow, ref);
         flow->seen_ms = worker->now_ms;
         account(flow, ref & 1, len_bytes);
+        if (toa_wanted(worker, packet, flow))
+            tell_client(worker, packet, flow, ref & 1);
     }
     packet->flags |= PACKET_TRANSLATED;
     send_on(worker, burst, packet, flow, ref & 1, turned);
@@ -218,6 +230,8 @@ static __rte_noinline void translate_balanced(struct worker *worker, struct burs
         flow->seen_ms = worker->now_ms;
         account(flow, direction, packet->l3_len);
         balance_rewrite(packet, to);
+        if (unlikely(toa_wanted(worker, packet, flow)))
+            tell_client(worker, packet, flow, direction);
     }
     send_on(worker, burst, packet, flow, direction, turned);
 }

@@ -28,6 +28,7 @@ static const struct sl_word way_words[] = {{"dnat", SL_BALANCE_DNAT},
                                            {"direct", SL_BALANCE_DIRECT},
                                            {"ipip", SL_BALANCE_IPIP},
                                            {"gue", SL_BALANCE_GUE}};
+static const struct sl_word client_words[] = {{"none", 0}, {"toa", 1}};
 static const struct sl_word down_words[] = {
     {"keep", SL_BALANCE_KEEP}, {"reset", SL_BALANCE_RESET}, {"move", SL_BALANCE_MOVE}};
 static const struct sl_word same_words[] = {{"same", MEMBER_SAME_PORT}};
@@ -232,6 +233,11 @@ const struct sl_key sl_server_pool_keys[] = {
              "one of each "
              "family that members have. With `full-nat` they are the pool's alone: each is good for 64512 "
              "flows to a member at a time."},
+    {"client-address", SL_KEY_ENUM, FIELD(sl_config_server_pool, client_address), WORDS(client_words),
+     .example = "toa",
+     .help = "How members of `full-nat` hear of a TCP client's address and port. `none`: not at all; `toa`: by "
+             "TCP option 254 in the connection's first segments after the SYN, as the `toa` modules of Linux "
+             "servers read it. The MSS told to clients leaves room for it."},
     {"tunnel-port", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_port), .min = 1, .max = 65535,
      .fallback = 6080, .unit = "", .example = "6080", .help = "UDP port that members take `gue` on."},
     {"tunnel-mtu", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_mtu), .min = 576, .max = 9216,
