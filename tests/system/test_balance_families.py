@@ -19,7 +19,7 @@ services:
   - {name: four, addresses: [203.0.113.80], protocol: tcp, ports: "80", pool: six}
   - {name: four-udp, addresses: [203.0.113.80], protocol: udp, ports: "53", pool: six-udp}
 pools:
-  - {name: four, way: full-nat, sources: [198.51.100.90], members: [{address: 198.51.100.21}]}
+  - {name: four, way: full-nat, client-address: toa, sources: [198.51.100.90], members: [{address: 198.51.100.21}]}
   - {name: four-udp, way: full-nat, sources: [198.51.100.91], members: [{address: 198.51.100.21}]}
   - {name: six, way: full-nat, sources: ["2001:db8:100::90"], members: [{address: "2001:db8:100::22"}]}
   - {name: six-udp, way: full-nat, sources: ["2001:db8:100::91"], members: [{address: "2001:db8:100::22"}]}
@@ -102,6 +102,36 @@ print(mtu)
 """
 
 
+# What a server's toa module finds in the first segment to port 80 that has TCP option 254: "address port".
+TOLD = """
+import socket, struct
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+s.settimeout(20)
+print("ready", flush=True)
+while True:
+    ip = s.recv(65535)
+    tcp = ip[(ip[0] & 15) * 4:]
+    if ip[9] != 6 or tcp[2:4] != b"\\0P":
+        continue
+    options = tcp[20:(tcp[12] >> 4) * 4]
+    while options and options[0]:
+        length = 1 if options[0] == 1 else options[1]
+        if options[0] == 254:
+            family = {8: socket.AF_INET, 20: socket.AF_INET6}[length]
+            print(socket.inet_ntop(family, options[4:length]), *struct.unpack("!H", options[2:4]), flush=True)
+            raise SystemExit
+        options = options[length:]
+"""
+
+KNOWN = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 80), 5) as s:
+    print(*s.getsockname()[:2])
+    s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+    assert s.recv(1)
+"""
+
+
 @pytest.fixture(scope="module")
 def families(lab_session):
     lab = lab_session
@@ -132,3 +162,10 @@ def test_datagrams_cross(families, vip):
 
 def test_a_client_learns_what_fits_behind_the_longer_header(families):
     assert families.python("client1", PATH_MTU, VIP_V4).stdout.strip() == "1480"
+
+
+def test_the_server_is_told_who_the_client_is(families):
+    sniffer = families.spawn_python("server1", TOLD)
+    assert sniffer.stdout.readline().strip() == "ready"
+    client = families.python("client1", KNOWN, VIP_V6).stdout.strip()
+    assert sniffer.stdout.readline().strip() == client
