@@ -102,6 +102,15 @@ static void sources_enter(struct balance_binding *binding)
     }
 }
 
+static void member_ip_enter(struct balance_binding *binding, const struct sl_ip *ip)
+{
+    uint32_t at = (uint32_t)sl_balance_address_hash(ip) & binding->member_mask;
+
+    while (!sl_ip_is_zero(&binding->member_ip[at]) && !sl_ip_equal(&binding->member_ip[at], ip))
+        at = (at + 1) & binding->member_mask;
+    binding->member_ip[at] = *ip;
+}
+
 // Of members that answer to clients by themselves no answers come through here.
 static void members_enter(struct balance_binding *binding)
 {
@@ -116,6 +125,7 @@ static void members_enter(struct balance_binding *binding)
         if (way > SL_BALANCE_FULL_NAT)
             continue;
         filter_add(binding, &member[i].ip);
+        member_ip_enter(binding, &member[i].ip);
         endpoint_add(binding, &member[i].ip, __builtin_bswap16(member[i].port), i);
     }
 }
@@ -142,6 +152,8 @@ static void pools_enter(struct balance_binding *binding)
     const struct sl_balance_service *service = sl_balance_services(binding->table);
     uint32_t *of = binding->service_of_pool;
 
+    for (uint32_t i = 0; i < binding->table->pool_count; i++)
+        binding->tells_client |= sl_balance_pools(binding->table)[i].flags & SL_BALANCE_TOA;
     for (uint32_t i = 0; i < binding->table->pool_count; i++)
         of[i] = SL_BALANCE_NONE;
     for (uint32_t i = 0; i < binding->table->service_count; i++) // a second one makes it none for good
@@ -179,10 +191,12 @@ static bool allocate(struct balance_binding *binding)
     binding->begin = calloc(binding->begin_mask + 1u, sizeof(*binding->begin));
     binding->end_mask = slots - 1;
     binding->end = calloc(slots, sizeof(*binding->end));
+    binding->member_mask = slots - 1;
+    binding->member_ip = calloc(slots, sizeof(*binding->member_ip));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->front &&
-           balance_loads_allocate(binding);
+           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->member_ip &&
+           binding->front && balance_loads_allocate(binding);
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -229,5 +243,6 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->begin);
     free(binding->end);
     balance_loads_free(binding);
+    free(binding->member_ip);
     free(binding);
 }

@@ -38,6 +38,7 @@ struct balance_binding {
     uint32_t filter_mask;
     bool v4, v6;                       // there are services of the family
     bool one_way;                      // some members answer past the gateway
+    bool tells_client;                 // some pool has SL_BALANCE_TOA
     struct balance_endpoint *endpoint; // open addressing, linear probing
     uint32_t endpoint_mask;
     uint32_t workers;
@@ -54,6 +55,8 @@ struct balance_binding {
     uint32_t begin_mask, end_mask;
     struct balance_loads *loads; // [workers][pool_count], NULL: no pool goes by loads
     double *load_nodes;
+    struct sl_ip *member_ip; // whose answers come through here: likewise
+    uint32_t member_mask;
 };
 
 // NULL: no memory. Housekeeping.
@@ -126,6 +129,20 @@ static inline bool balance_is_tunnel(const struct balance_binding *binding, cons
 {
     return balance_set_has(binding->begin, binding->begin_mask, from) &&
            balance_set_has(binding->end, binding->end_mask, to);
+}
+
+// Is it to a service's address or from a member's, whatever the ports? Exact, where balance_concerns() is not.
+static inline bool balance_has_ends(const struct balance_binding *binding, const struct sl_flow_key *key)
+{
+    struct sl_ip src = key->src, dst = key->dst;
+
+    if (sl_balance_address_find(binding->table, &dst, sl_balance_address_start(binding->table, &dst)))
+        return true;
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(&src);; at++) {
+        const struct sl_ip *member = &binding->member_ip[at & binding->member_mask];
+        if (sl_ip_is_zero(member) || sl_ip_equal(member, &src))
+            return !sl_ip_is_zero(member);
+    }
 }
 
 // The worker that a port of such an address belongs to: answers know no client.

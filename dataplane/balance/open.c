@@ -143,7 +143,7 @@ static bool makes_room(struct opening *o, const struct flow_new *new)
     if (ref == FLOW_NONE || !(o->packet->flags & PACKET_SYN))
         return false;
     const struct sl_flow *flow = &flows->entry[ref >> 1];
-    if (flow->kind != SL_FLOW_BALANCE || !(flow->flags & BALANCE_CUT || balance_is_over(flow)))
+    if (flow->kind != SL_FLOW_BALANCE || !(flow->flags & SL_FLOW_CUT || balance_is_over(flow)))
         return false;
     nat_flow_forget(o->burst, ref >> 1);
     flow_end(o->worker, ref >> 1, SL_COUNTER_flow_withdrawn);

@@ -179,7 +179,8 @@ static bool fits(struct burst *burst, struct packet *packet, const struct tunnel
                       0, 0);
         return false;
     }
-    if (packet->l3_len <= tunnel->mtu || (v4 && !(packet->flags & PACKET_DF)))
+    if (packet->l3_len <= tunnel->mtu ||
+        (!(packet->flags & PACKET_DF) && (v4 || sl_ip_is_v4(tunnel->member))))
         return true; // or the tunnel's own packets are cut
     packet_reject(burst, packet, SL_DROP_mtu_exceeded, v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_TOO_BIG,
                   v4 ? 4 : 0, tunnel->mtu);

@@ -218,6 +218,13 @@ static enum sl_drop check_mapped(const struct packet *packet)
     return unlikely(sl_ip_is_v4(&dst)) ? SL_DROP_martian_destination : SL_DROP_none;
 }
 
+// Put together by this gateway, which may cut it again: see PACKET_WHOLE_MARK.
+static bool is_whole_of_ours(const struct span *span, const struct sl_ip_view *view)
+{
+    return unlikely(view->fragment_header != 0) && !sl_ip_view_fragment(view) &&
+           span->l3[view->fragment_header + offsetof(struct sl_ipv6_fragment, reserved)] == PACKET_WHOLE_MARK;
+}
+
 static enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
 {
     const struct sl_ipv6 *ip = (const struct sl_ipv6 *)span->l3;
@@ -228,6 +235,7 @@ static enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
         return drop_of_ipv6[verdict];
     memcpy(&packet->key.src, ip->src, sizeof(ip->src));
     memcpy(&packet->key.dst, ip->dst, sizeof(ip->dst));
+    view.dont_fragment = !is_whole_of_ours(span, &view);
     enum sl_drop mapped = check_mapped(packet);
     if (unlikely(mapped != SL_DROP_none))
         return mapped;

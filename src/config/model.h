@@ -205,6 +205,7 @@ struct sl_config_server_pool {
     int balance;          // enum sl_balance_method
     int way;              // enum sl_balance_way
     int on_down;          // enum sl_balance_on_down
+    int client_address;   // 0: not told to members, 1: TCP option 254
     uint32_t maglev_size; // 0, keyword `auto`
     uint32_t slow_start;  // seconds
     char **sources;       // addresses that packets are sent from, of full NAT and tunnels

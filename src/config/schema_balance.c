@@ -28,6 +28,7 @@ static const struct sl_word way_words[] = {{"dnat", SL_BALANCE_DNAT},
                                            {"direct", SL_BALANCE_DIRECT},
                                            {"ipip", SL_BALANCE_IPIP},
                                            {"gue", SL_BALANCE_GUE}};
+static const struct sl_word client_words[] = {{"none", 0}, {"toa", 1}};
 static const struct sl_word down_words[] = {
     {"keep", SL_BALANCE_KEEP}, {"reset", SL_BALANCE_RESET}, {"move", SL_BALANCE_MOVE}};
 static const struct sl_word same_words[] = {{"same", MEMBER_SAME_PORT}};
@@ -253,7 +254,8 @@ const struct sl_key sl_server_pool_keys[] = {
          "How packets get to members. `dnat`: the destination is translated, so members must send their "
          "answers "
          "through the gateway. `full-nat`: the source too, to one of `sources`, so members need no route to "
-         "clients, and do not see who they are; TCP and UDP. `direct`: unchanged, to members on a link of "
+         "clients, and do not see who they are; TCP and UDP; between IPv6 services and IPv4 members too, "
+         "and the reverse. `direct`: unchanged, to members on a link of "
          "ours that have the service's address too and answer clients themselves. `ipip`, `gue`: unchanged "
          "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise. Members of the "
          "last three have no `port`. How to set such servers up: docs/operations.md."},
@@ -263,6 +265,11 @@ const struct sl_key sl_server_pool_keys[] = {
              "one of each "
              "family that members have. With `full-nat` they are the pool's alone: each is good for 64512 "
              "flows to a member at a time."},
+    {"client-address", SL_KEY_ENUM, FIELD(sl_config_server_pool, client_address), WORDS(client_words),
+     .example = "toa",
+     .help = "How members of `full-nat` hear of a TCP client's address and port. `none`: not at all; `toa`: by "
+             "TCP option 254 in the connection's first segments after the SYN, as the `toa` modules of Linux "
+             "servers read it. The MSS told to clients leaves room for it."},
     {"tunnel-port", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_port), .min = 1, .max = 65535,
      .fallback = 6080, .unit = "", .example = "6080", .help = "UDP port that members take `gue` on."},
     {"tunnel-mtu", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_mtu), .min = 576, .max = 9216,

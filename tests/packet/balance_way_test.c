@@ -88,6 +88,90 @@ static void full_nat_needs_ports(void **state)
     harness_balance_free(b);
 }
 
+// ---- TCP option 254 -----------------------------------------------------------------------------------------
+// What a server's module finds; 0: nothing.
+static uint16_t told(struct rte_mbuf *m, struct sl_ip *client)
+{
+    const struct sl_tcp *tcp = harness_l4_of(m);
+    const uint8_t *option = (const uint8_t *)(tcp + 1), *end = (const uint8_t *)tcp + (tcp->data_offset >> 4) * 4;
+    while (option < end && *option != 0) {
+        if (*option == 254) {
+            assert_true(option[1] == 8 || option[1] == 20);
+            *client = sl_ip_v4(0);
+            memcpy(option[1] == 8 ? client->b + 12 : client->b, option + 4, option[1] - 4u);
+            return (uint16_t)(option[2] << 8 | option[3]);
+        }
+        option += *option == 1 ? 1 : option[1];
+    }
+    return 0;
+}
+
+// A segment with an MSS, or so many bytes of payload, to the member or from it.
+static struct rte_mbuf *segment(struct harness_balance *b, bool back, const char *client, uint16_t port,
+                                uint8_t flags, uint16_t len)
+{
+    struct rte_mbuf *m = back ? harness_tcp(NAT_LAN, "10.1.0.1", SOURCE, 8080, port, flags, len)
+                              : harness_tcp(NAT_WAN, client, client[4] == ':' ? BALANCE_VIP_V6 : BALANCE_VIP, port,
+                                            80, flags, len);
+    if (flags & SL_TCP_SYN) {
+        struct sl_tcp *tcp = harness_l4_of(m);
+        tcp->data_offset = 6 << 4; // the payload becomes the option
+        memcpy(tcp + 1, (uint8_t[]){2, 4, 1460 >> 8, 1460 & 255}, 4);
+        tcp->checksum = 0;
+        sl_emit_l4_checksum(rte_pktmbuf_mtod_offset(m, void *, 14));
+    }
+    m = harness_balance_through(b, back ? NAT_LAN : NAT_WAN, m, back ? NAT_WAN : NAT_LAN); // checks the sums
+    assert_non_null(m);
+    return m;
+}
+
+static uint16_t told_by(struct harness_balance *b, const char *client, uint8_t flags, uint16_t len)
+{
+    struct sl_ip who, wanted = harness_ip_of(client);
+    struct rte_mbuf *m = segment(b, false, client, 4000, flags, len);
+    const uint8_t *behind = rte_pktmbuf_mtod_offset(m, const uint8_t *, m->pkt_len - len);
+    uint16_t port = told(m, &who);
+    if (port)
+        assert_true(sl_ip_equal(&who, &wanted));
+    for (uint16_t i = 0; i < len && !(flags & SL_TCP_SYN); i++)
+        assert_int_equal(behind[i], (uint8_t)i);
+    assert_int_equal(m->pkt_len, 14 + sl_host16(harness_ipv4_of(m)->total_len));
+    rte_pktmbuf_free(m);
+    return port;
+}
+
+static void the_client_is_told_until_the_member_has_answered(void **state)
+{
+    const char *client[] = {CLIENT, BALANCE_CLIENT_V6};
+    for (size_t i = 0; i < 2; i++) {
+        struct harness_balance *b = gateway(1, SL_BALANCE_FULL_NAT, 1);
+        harness_balance_listen(b, 0, BALANCE_VIP_V6, IPPROTO_TCP, 80, 80);
+        b->pool[0].flags = SL_BALANCE_TOA;
+        harness_balance_ready(b);
+        struct rte_mbuf *m = segment(b, false, client[i], 4000, SL_TCP_SYN, 4);
+        struct sl_ip who;
+        assert_int_equal(told(m, &who), 0); // not in a SYN
+        uint16_t port = sl_host16(((const struct sl_tcp *)harness_l4_of(m))->sport);
+        rte_pktmbuf_free(m);
+        m = segment(b, true, client[i], port, SL_TCP_SYN | SL_TCP_ACK, 4);
+        const uint8_t *mss = (const uint8_t *)harness_l4_of(m) + 20;
+        assert_int_equal(mss[2] << 8 | mss[3], i == 0 ? 1460 - 8 : 1440 - 20);
+        rte_pktmbuf_free(m);
+        assert_int_equal(told_by(b, client[i], SL_TCP_ACK, 0), 4000);
+        assert_int_equal(told_by(b, client[i], SL_TCP_ACK | SL_TCP_PSH, 333), 4000);
+        // As much as the clamped MSS lets it send; a byte more would not fit, and goes without where it may.
+        assert_int_equal(told_by(b, client[i], SL_TCP_ACK, i == 0 ? 1452 : 1420), 4000);
+        if (i == 0)
+            assert_int_equal(told_by(b, client[i], SL_TCP_ACK, 1453), 0);
+        assert_int_equal(told_by(b, client[i], SL_TCP_ACK | SL_TCP_RST, 0), 0);
+        for (int n = 0; n < 3; n++)
+            rte_pktmbuf_free(segment(b, true, client[i], port, SL_TCP_ACK, 0));
+        assert_int_equal(told_by(b, client[i], SL_TCP_ACK, 100), 0);
+        harness_expect_no_drop(b->h);
+        harness_balance_free(b);
+    }
+}
+
 // ---- direct return ------------------------------------------------------------------------------------------
 static struct harness_balance *direct(void)
 {
@@ -654,6 +738,7 @@ int main(void)
         cmocka_unit_test(full_nat_hides_the_client),
         cmocka_unit_test(full_nat_knows_no_conflict),
         cmocka_unit_test(full_nat_needs_ports),
+        cmocka_unit_test(the_client_is_told_until_the_member_has_answered),
         cmocka_unit_test(direct_return_changes_the_frame_alone),
         cmocka_unit_test(connections_of_which_half_is_seen_have_states),
         cmocka_unit_test(direct_return_needs_a_member_on_a_link),
