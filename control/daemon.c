@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "announce/announce.h"
 #include "config/load.h"
 #include "daemon.h"
 #include "journal.h"
@@ -133,6 +134,26 @@ static void watch_refusal(struct daemon *daemon, uint64_t now_ns)
         daemon_hurry(daemon);
 }
 
+static void came_late(void *context, const struct apply_outcome *outcome)
+{
+    report("retry by the data plane", outcome);
+}
+
+// Reported as refused when sluiced started, taken after all: an interface came. It is the running config from then on.
+static void watch_late(struct daemon *daemon, uint64_t now_ns)
+{
+    struct sl_error notes = {{0}};
+
+    if (apply_came_late(&daemon->applier, now_ns, came_late, daemon, &notes)) {
+        log_notice("generation %" PRIu64 ", which was refused, is live now: what it needs has come",
+                   daemon->applier.outcome.generation);
+        daemon->first_failed = false;
+        daemon_hurry(daemon);
+    }
+    if (notes.text[0])
+        log_warning("%s", notes.text);
+}
+
 static void watch_confirm(struct daemon *daemon, uint64_t now_ns)
 {
     struct applier *applier = &daemon->applier;
@@ -158,8 +179,10 @@ static void beat_tick(evutil_socket_t fd, short what, void *context)
     if (!apply_busy(&daemon->applier))
         apply_tick(&daemon->applier, now_ns); // lets memory of the route table be used again
     watch_refusal(daemon, now_ns);
+    watch_late(daemon, now_ns);
     watch_data_plane(daemon);
     prepare_due(daemon);
+    announce_tick(daemon->announce);
     if (daemon->watchdog_every_ms && now_ns - daemon->watchdog_ns > daemon->watchdog_every_ms * 1000000ull) {
         notify_send("WATCHDOG=1");
         daemon->watchdog_ns = now_ns;
@@ -280,6 +303,8 @@ static int take_up(struct daemon *daemon, struct sl_error *error)
         finish_apply(daemon);
         if (daemon->first_failed && !daemon->applier.running)
             apply_first_text(daemon, STORED_RUNNING, "the one after it was refused", true);
+        if (daemon->first_failed && !daemon->applier.running)
+            apply_first(daemon); // the file may have been mended
         daemon->first_failed = false;
         break;
     case TAKE_UP_REBUILD:
@@ -348,6 +373,14 @@ static void open_twins(struct daemon *daemon)
         event_add(readable, NULL);
 }
 
+static void open_announce(struct daemon *daemon)
+{
+    struct sl_error error;
+
+    if (announce_new(daemon, &daemon->announce, &error))
+        log_warning("services are not announced: %s", error.text);
+}
+
 static void say(void *context, const char *text)
 {
     log_notice("%s", text);
@@ -398,8 +431,10 @@ int daemon_init(struct daemon *daemon, const struct options *options, struct sl_
             return rc;
     }
     open_twins(daemon);
+    open_announce(daemon);
     sl_board_control_beat(daemon->board, (uint32_t)getpid(), sl_board_now_ns());
     apply_init(&daemon->applier, options->run_dir, options->state_dir, daemon->board, &hooks);
+    daemon->applier.aside = true;
     if (open_balance(daemon))
         return sl_error_set(error, -ENOMEM, "out of memory");
     rc = take_up(daemon, error);
@@ -422,6 +457,7 @@ void daemon_fini(struct daemon *daemon)
     forward_fini(daemon);
     balance_free(daemon->balance);
     apply_fini(&daemon->applier);
+    announce_free(daemon->announce);
     if (daemon->netlink)
         event_free(daemon->netlink);
     twins_free(daemon->twins);

@@ -14,6 +14,7 @@
 #include "shm/counters.h"
 #include "shm/ring.h"
 
+struct announce;
 struct metrics;
 struct twins;
 struct pending_command;
@@ -29,6 +30,7 @@ struct daemon {
     struct sl_board *board;
     struct applier applier;
     struct balance *balance;
+    struct announce *announce; // NULL: no rights
     struct server *server;
     struct metrics *metrics;
     struct twins *twins;       // kernel twins over netlink; NULL: no rights

@@ -10,6 +10,8 @@
 #include "apply/compile.h"
 #include "apply/revert.h"
 
+#define ASK_AT_ONCE 2000 // members at a tick: about a millisecond
+
 void apply_step(struct applier *applier, enum apply_step step)
 {
     if (applier->hooks.step)
@@ -42,6 +44,10 @@ void apply_init(struct applier *applier, const char *run_dir, const char *state_
 
 void apply_fini(struct applier *applier)
 {
+    work_end(&applier->work); // what it was about is understood by apply_take_up(), as after a kill
+    apply_request_fini(&applier->request);
+    balance_ask_fini(&applier->ask);
+    free(applier->late);
     snapshot_free(applier->running);
     snapshot_free(applier->candidate);
     route_live_fini(&applier->live);
@@ -66,6 +72,9 @@ void apply_finish(struct applier *applier)
     route_live_fini(&applier->candidate_live);
     balance_live_fini(&applier->candidate_balance);
     route_changes_fini(&applier->changes);
+    apply_request_fini(&applier->request);
+    balance_ask_fini(&applier->ask);
+    applier->late_count = 0;
     applier->phase = APPLY_IDLE;
     applier->torn = false;
     applier->done = NULL;
@@ -82,7 +91,9 @@ static void fail(struct applier *applier, enum apply_status status)
 
     outcome->status = status;
     if (status == APPLY_INVALID && outcome->diag.errors == 0) // found by a compiler: a file's line, a size
-        sl_diag_add(&outcome->diag, SL_DIAG_ERROR, applier->path, 0, 0, "", "", "%s", outcome->error.text);
+        sl_diag_add(&outcome->diag, SL_DIAG_ERROR,
+                    applier->request.path ? applier->request.path : "the config", 0, 0, "", "", "%s",
+                    outcome->error.text);
     stored_remove(applier->state_dir, STORED_PENDING);
     apply_finish(applier);
 }
@@ -104,8 +115,9 @@ static bool knows_set_files(void *context, const struct sl_config *config)
     return hash != 0 && hash == running->table[SNAPSHOT_PREFILTER].input;
 }
 
-static int load(struct applier *applier, const struct apply_request *request, struct sl_config **config)
+static int load(struct applier *applier, struct sl_config **config)
 {
+    const struct apply_request *request = &applier->request;
     struct apply_outcome *outcome = &applier->outcome;
     struct sl_config_known known = {
         .route_file = knows_route_file, .set_files = knows_set_files, .context = applier};
@@ -132,8 +144,9 @@ static void describe_as(struct stored *stored, const struct stored *running)
     memcpy(stored->comment, running->comment, sizeof(stored->comment));
 }
 
-static void describe(struct applier *applier, const struct apply_request *request)
+static void describe(struct applier *applier)
 {
+    const struct apply_request *request = &applier->request;
     struct stored *stored = &applier->candidate->stored;
     const struct snapshot *running = applier->running;
 
@@ -213,15 +226,19 @@ static int build_routes(struct applier *applier)
     return 0;
 }
 
+static bool builds_balance(const struct snapshot *candidate)
+{
+    return candidate->table[SNAPSHOT_BALANCE].input && !candidate->table[SNAPSHOT_BALANCE].ref.serial;
+}
+
 static int build_balance(struct applier *applier)
 {
     struct snapshot *candidate = applier->candidate;
 
-    if (candidate->table[SNAPSHOT_BALANCE].ref.serial || !candidate->table[SNAPSHOT_BALANCE].input)
+    if (!builds_balance(candidate))
         return 0;
     int rc = balance_live_build(applier->run_dir, applier->board, candidate->config, &candidate->balance,
-                                applier->hooks.member_state, applier->hooks.context,
-                                &applier->candidate_balance, &applier->outcome.error);
+                                &applier->ask, &applier->candidate_balance, &applier->outcome.error);
     if (rc)
         return rc;
     candidate->table[SNAPSHOT_BALANCE].ref = applier->candidate_balance.ref;
@@ -229,20 +246,39 @@ static int build_balance(struct applier *applier)
     return 0;
 }
 
+static int note_late(struct applier *applier, const struct member_change *change, uint32_t count)
+{
+    if (applier->late_count + count > applier->late_room) {
+        uint32_t room = 2 * (applier->late_count + count);
+        struct member_change *wider = realloc(applier->late, room * sizeof(*wider));
+        if (!wider)
+            return -ENOMEM;
+        applier->late = wider;
+        applier->late_room = room;
+    }
+    memcpy(&applier->late[applier->late_count], change, count * sizeof(*change));
+    applier->late_count += count;
+    return 0;
+}
+
 int apply_change_members(struct applier *applier, const struct member_change *change, uint32_t count)
 {
+    bool on_its_way = applier->phase == APPLY_ASKING || applier->phase == APPLY_BUILDING;
     int rc = balance_live_change(&applier->balance, change, count);
-    int also = balance_live_change(&applier->candidate_balance, change, count);
+    int also = on_its_way ? note_late(applier, change, count)
+                          : balance_live_change(&applier->candidate_balance, change, count);
 
     return rc ? rc : also;
 }
 
-static int build(struct applier *applier, const struct apply_request *request)
+// Thread.
+static int build(void *context)
 {
+    struct applier *applier = context;
     bool routes = !applier->candidate->table[SNAPSHOT_ROUTE].ref.serial;
     int rc = 1;
 
-    if (routes && !request->rebuild && fits_in_place(applier)) {
+    if (routes && !applier->request.rebuild && fits_in_place(applier)) {
         rc = change_routes(applier);
         if (rc <= 0)
             return rc;
@@ -285,49 +321,106 @@ static enum apply_status status_of(int rc)
 }
 
 // Same config, same files: nothing to do but to be asked for a confirmation, or to stop asking.
-static bool nothing_changed(const struct applier *applier, const struct apply_request *request)
+static bool nothing_changed(const struct applier *applier)
 {
-    return applier->running && !request->rebuild &&
+    return applier->running && !applier->request.rebuild &&
            applier->running->stored.hash == applier->candidate->stored.hash &&
            snapshot_same_tables(applier->running, applier->candidate);
 }
 
-static void run(struct applier *applier, const struct apply_request *request, uint64_t now_ns)
+// Thread.
+static int load_and_compile(void *context)
 {
-    struct apply_outcome *outcome = &applier->outcome;
+    struct applier *applier = context;
     struct sl_config *config = NULL;
 
-    int rc = load(applier, request, &config);
+    int rc = load(applier, &config);
+    if (rc)
+        return rc;
+    applier->candidate = snapshot_new(config, applier->running, &applier->outcome.error);
+    applier->outcome.compile_ns = stamp(applier);
+    return 0;
+}
+
+static void begin_asking(struct applier *applier)
+{
+    applier->late_count = 0;
+    applier->phase = APPLY_ASKING;
+    if (builds_balance(applier->candidate) && balance_ask_begin(&applier->ask, applier->candidate->config)) {
+        sl_error_set(&applier->outcome.error, -ENOMEM, "out of memory");
+        fail(applier, APPLY_IO);
+    }
+}
+
+static void loaded(struct applier *applier, int rc)
+{
+    struct apply_outcome *outcome = &applier->outcome;
+
     if (rc) {
         outcome->status = rc == -EINVAL ? APPLY_INVALID : APPLY_IO;
         apply_finish(applier);
         return;
     }
-    applier->candidate = snapshot_new(config, applier->running, &outcome->error);
-    outcome->compile_ns = stamp(applier);
     if (!applier->candidate) {
         fail(applier, APPLY_INVALID);
         return;
     }
     apply_step(applier, APPLY_STEP_LOADED);
-    describe(applier, request);
-    outcome->changed = !nothing_changed(applier, request);
-    if (request->rebuild)
+    describe(applier);
+    outcome->changed = !nothing_changed(applier);
+    if (applier->request.rebuild)
         snapshot_forget_tables(applier->candidate);
-    if (request->dry || !outcome->changed) {
+    if (applier->request.dry || !outcome->changed) {
         outcome->generation = applier->running ? applier->running->generation : 0;
         apply_finish(applier);
         return;
     }
-    rc = build(applier, request);
+    begin_asking(applier);
+}
+
+static void ask(struct applier *applier)
+{
+    const struct snapshot *candidate = applier->candidate;
+
+    if (applier->ask.state &&
+        !balance_ask_some(&applier->ask, candidate->config, &candidate->balance, applier->hooks.member_state,
+                          applier->hooks.context, applier->aside ? ASK_AT_ONCE : UINT32_MAX))
+        return;
+    applier->phase = APPLY_BUILDING;
+    work_start(&applier->work, applier->aside, build, applier);
+}
+
+static void built(struct applier *applier, int rc, uint64_t now_ns)
+{
+    if (rc == 0 && balance_live_change(&applier->candidate_balance, applier->late, applier->late_count))
+        rc = sl_error_set(&applier->outcome.error, -ENOMEM, "out of memory");
     if (rc == 0)
         rc = publish(applier, now_ns);
     if (rc) {
         revert_unpublished(applier);
         fail(applier, status_of(rc));
-        return;
     }
-    apply_tick(applier, now_ns);
+}
+
+static void await(struct applier *applier, uint64_t now_ns);
+
+// As far as it goes without waiting.
+static void advance(struct applier *applier, uint64_t now_ns)
+{
+    if (applier->phase == APPLY_LOADING && work_done(&applier->work))
+        loaded(applier, work_end(&applier->work));
+    if (applier->phase == APPLY_ASKING)
+        ask(applier);
+    if (applier->phase == APPLY_BUILDING && work_done(&applier->work))
+        built(applier, work_end(&applier->work), now_ns);
+    if (applier->phase == APPLY_AWAITING)
+        await(applier, now_ns);
+    else if (applier->phase == APPLY_REVERTING)
+        revert_await(applier, now_ns);
+    if (applier->phase == APPLY_STORING && work_done(&applier->work)) {
+        work_end(&applier->work);
+        apply_committed(applier);
+    }
 }
 
 int apply_start(struct applier *applier, const struct apply_request *request, uint64_t now_ns,
@@ -337,15 +430,18 @@ int apply_start(struct applier *applier, const struct apply_request *request, ui
 
     if (apply_busy(applier))
         return -EBUSY;
+    if (apply_request_copy(&applier->request, request))
+        return -ENOMEM;
     sl_diag_fini(&outcome->diag);
     memset(outcome, 0, sizeof(*outcome));
     sl_diag_init(&outcome->diag);
     outcome->dry = request->dry;
-    applier->path = request->path ? request->path : "the config";
     outcome->start_ns = stamp(applier);
     applier->done = done;
     applier->done_context = context;
-    run(applier, request, now_ns);
+    applier->phase = APPLY_LOADING;
+    work_start(&applier->work, applier->aside, load_and_compile, applier);
+    advance(applier, now_ns);
     return 0;
 }
 
@@ -378,10 +474,7 @@ static void await(struct applier *applier, uint64_t now_ns)
 
 void apply_tick(struct applier *applier, uint64_t now_ns)
 {
-    if (applier->phase == APPLY_AWAITING)
-        await(applier, now_ns);
-    else if (applier->phase == APPLY_REVERTING)
-        revert_await(applier, now_ns);
+    advance(applier, now_ns);
     if (applier->phase == APPLY_IDLE)
         route_live_reclaim(&applier->live, applier->board);
 }

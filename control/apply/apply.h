@@ -3,11 +3,16 @@
 // worker echoes it, and only then it is the running one on disk and the old files go. Whatever fails on the way, the
 // old generation stays or is published again, and the reason goes to whoever asked.
 //
-//              start                tick: live                      tick: deadline or revert
-//      IDLE ───────────► AWAITING ─────────────► IDLE (+ CONFIRMING) ────────────────────────► AWAITING
-//       ▲                   │ refused, too late
-//       │   tick: live      ▼
-//       └───────────── REVERTING
+//            start                                   publish            live           stored
+//      IDLE ───────► LOADING ──► ASKING ──► BUILDING ───────► AWAITING ──────► STORING ───────► IDLE (+ CONFIRMING)
+//       ▲                                                        │ refused, too late
+//       │   tick: live                                           ▼
+//       └─────────────────────────────────────────────────── REVERTING
+//
+// With `aside` set LOADING, BUILDING and STORING run on a thread (work.h), because a config of 100,000 members takes a
+// second: the candidate, the files it is written to and the outcome are the thread's in these phases, the running
+// snapshot stays as it is. Members that change from ASKING on, when they were asked what they count for, are noted and
+// told to the new table once it is there. The lists of the routes are the thread's too while it builds.
 //
 // No clock and no sleeping here: `now_ns` (CLOCK_BOOTTIME) comes in, the event loop calls apply_tick() while
 // apply_busy(). Main thread of sluiced; tests drive it with a time of their own.
@@ -17,12 +22,21 @@
 #include "apply/balance_live.h"
 #include "apply/route_live.h"
 #include "apply/snapshot.h"
+#include "apply/work.h"
 #include "config/diag.h"
 
 #define APPLY_LIVE_DEADLINE_NS                                                                               \
     (15ull * 1000000000) // for every worker to take a generation: a million routes are checked
 
-enum apply_phase { APPLY_IDLE, APPLY_AWAITING, APPLY_REVERTING };
+enum apply_phase {
+    APPLY_IDLE,
+    APPLY_LOADING,  // read, checked, compiled
+    APPLY_ASKING,   // members' states are asked for, some at each tick
+    APPLY_BUILDING, // table files are written
+    APPLY_AWAITING,
+    APPLY_STORING, // live, and written to disk as such
+    APPLY_REVERTING
+};
 
 enum apply_step { // places where a test may kill the process
     APPLY_STEP_LOADED,
@@ -84,11 +98,19 @@ struct applier {
     struct route_live live;      // route table of `running`
     struct balance_live balance; // balance table of `running`
     uint64_t next_id;
+    uint64_t late_looked; // generation that became live after it was refused, and was looked at
     // to be confirmed
     uint64_t confirm_deadline_ns; // CLOCK_BOOTTIME, 0: nothing to confirm
     // under way
-    const char *path; // of the config, for messages; valid until apply_start() returns
+    bool aside; // long work runs on a thread. Of whoever has an event loop to keep going
     enum apply_phase phase;
+    struct apply_work work;
+    struct apply_request request; // our copy
+    struct balance_ask ask;
+    struct member_change *late; // members that changed since they were asked
+    uint32_t late_count, late_room;
+    int store_rc; // of the confirmation's file
+    struct sl_error store_error;
     struct snapshot *candidate;
     struct route_live candidate_live;      // a route table built for it; empty: shared or changed in place
     struct balance_live candidate_balance; // likewise; empty: shared, or it has none
@@ -108,8 +130,8 @@ void apply_init(struct applier *applier, const char *run_dir, const char *state_
                 const struct apply_hooks *hooks);
 void apply_fini(struct applier *applier);
 
-// Begins. `done` is called once, perhaps before this returns, with what became of it. -EBUSY: one is under way, and
-// `done` is not called.
+// Begins. `done` is called once, perhaps before this returns, with what became of it. -EBUSY: one is under way, -ENOMEM;
+// `done` is not called then.
 int apply_start(struct applier *applier, const struct apply_request *request, uint64_t now_ns,
                 apply_done_fn done, void *context);
 // Looks at the board and at the time.
@@ -139,12 +161,20 @@ enum take_up {
 // At start: finds out what runs. Sentences for the log go to `notes` (may say nothing).
 enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_error *notes);
 
+// Nothing runs, for the first generation was refused, and the data plane, which tries it again, has taken it by now: it is
+// taken up as the running one, and `done` is called when it is. False: no such thing. `notes` may get a sentence.
+bool apply_came_late(struct applier *applier, uint64_t now_ns, apply_done_fn done, void *context,
+                     struct sl_error *notes);
+
 // Members changed: in the running table and in the one that is on its way. 0 or -ENOMEM.
 int apply_change_members(struct applier *applier, const struct member_change *change, uint32_t count);
 
 // ---- inside apply/ ----
 void apply_commit(struct applier *applier, uint64_t now_ns); // commit.c: the candidate is live
-void apply_finish(struct applier *applier);                  // calls done, forgets the candidate
+void apply_committed(struct applier *applier);               // commit.c: it is on disk
+int apply_request_copy(struct apply_request *to, const struct apply_request *from); // 0 or -ENOMEM
+void apply_request_fini(struct apply_request *request);
+void apply_finish(struct applier *applier); // calls done, forgets the candidate
 void apply_step(struct applier *applier, enum apply_step step);
 
 #endif

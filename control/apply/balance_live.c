@@ -3,6 +3,7 @@
 #include "apply/balance_live.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "table/balance_read.h"
 
@@ -22,22 +23,49 @@ static void as_configured(const struct sl_config_member *member, struct member_s
     };
 }
 
-static void put_states(const struct sl_config *config, member_state_fn state_of, void *context,
-                       struct sl_balance_member *member)
+int balance_ask_begin(struct balance_ask *ask, const struct sl_config *config)
 {
-    for (unsigned i = 0; i < config->pools_count; i++) {
-        const struct sl_config_server_pool *pool = &config->pools[i];
-        for (unsigned k = 0; k < pool->members_count; k++, member++) {
-            struct balance_member_key key = balance_member_key(pool, &pool->members[k]);
-            struct member_state state;
-            key.slot = member->slot;
-            as_configured(&pool->members[k], &state);
+    size_t members = 0;
+
+    for (unsigned i = 0; i < config->pools_count; i++)
+        members += config->pools[i].members_count;
+    *ask = (struct balance_ask){.state = calloc(members + 1, sizeof(*ask->state))};
+    return ask->state ? 0 : -ENOMEM;
+}
+
+void balance_ask_fini(struct balance_ask *ask)
+{
+    free(ask->state);
+    memset(ask, 0, sizeof(*ask));
+}
+
+bool balance_ask_some(struct balance_ask *ask, const struct sl_config *config,
+                      const struct balance_slots *slots, member_state_fn state_of, void *context,
+                      uint32_t most)
+{
+    for (; ask->pool < config->pools_count; ask->pool++, ask->member = 0) {
+        const struct sl_config_server_pool *pool = &config->pools[ask->pool];
+        for (; ask->member < pool->members_count; ask->member++) {
+            const struct sl_config_member *member = &pool->members[ask->member];
+            struct balance_member_key key = balance_member_key(pool, member);
+            if (most-- == 0)
+                return false;
+            key.slot = balance_slots_member(slots, &key);
+            as_configured(member, &ask->state[ask->count]);
             if (state_of)
-                state_of(context, pool, &pool->members[k], &key, &state);
-            member->word = SL_BALANCE_WORD(state.state, state.weight);
-            member->since_ns = state.since_ns;
-            member->note = state.note;
+                state_of(context, pool, member, &key, &ask->state[ask->count]);
+            ask->count++;
         }
+    }
+    return true;
+}
+
+static void put_states(const struct balance_ask *ask, struct sl_balance_member *member)
+{
+    for (uint32_t i = 0; i < ask->count; i++) {
+        member[i].word = SL_BALANCE_WORD(ask->state[i].state, ask->state[i].weight);
+        member[i].since_ns = ask->state[i].since_ns;
+        member[i].note = ask->state[i].note;
     }
 }
 
@@ -61,7 +89,7 @@ static int live_write(const char *run_dir, struct sl_board *board, const struct 
 }
 
 int balance_live_build(const char *run_dir, struct sl_board *board, const struct sl_config *config,
-                       const struct balance_slots *slots, member_state_fn state_of, void *context,
+                       const struct balance_slots *slots, const struct balance_ask *ask,
                        struct balance_live *live, struct sl_error *error)
 {
     struct compiled_balance compiled;
@@ -70,7 +98,7 @@ int balance_live_build(const char *run_dir, struct sl_board *board, const struct
     int rc = compile_balance(config, slots, &compiled, error);
     if (rc)
         return rc;
-    put_states(config, state_of, context, compiled.member);
+    put_states(ask, compiled.member);
     rc = live_write(run_dir, board, &compiled.input, live, error);
     compiled_balance_fini(&compiled);
     if (rc)
@@ -92,6 +120,14 @@ int balance_live_take_up(const char *run_dir, const struct sl_table_ref *ref, st
     return rc ? sl_error_set(error, rc, "out of memory") : 0;
 }
 
+// A table is built with its members' states: after an apply every member that the config changed is told once more, and
+// each pool's lookup would be built a second time.
+static bool stands(const struct sl_balance_member *member, const struct member_state *state)
+{
+    return sl_balance_word(member) == SL_BALANCE_WORD(state->state, state->weight) &&
+           member->since_ns == state->since_ns && member->note == state->note;
+}
+
 int balance_live_change(struct balance_live *live, const struct member_change *change, uint32_t count)
 {
     struct sl_balance_change batch[BATCH];
@@ -103,7 +139,7 @@ int balance_live_change(struct balance_live *live, const struct member_change *c
     struct sl_balance_table *table = live->map.base;
     for (uint32_t i = 0; i < count; i++) {
         const struct sl_balance_member *member = sl_balance_member_by_slot(table, change[i].slot);
-        if (!member)
+        if (!member || stands(member, &change[i].state))
             continue;
         if (filled && (member->pool != pool || filled == BATCH)) {
             rc = sl_balance_update(table, pool, batch, filled) ? -ENOMEM : rc;

@@ -28,9 +28,24 @@ typedef void (*member_state_fn)(void *context, const struct sl_config_server_poo
                                 const struct sl_config_member *member, const struct balance_member_key *key,
                                 struct member_state *state);
 
-// Builds a table file, not published yet. `state_of` NULL: members are as the config says. 0 or -errno with a sentence.
+// What all members of a config count for, asked for in slices: a hundred thousand at once would hold the event loop.
+struct balance_ask {
+    struct member_state *state; // in the config's order; free() by balance_ask_fini()
+    uint32_t count;             // known so far
+    unsigned pool, member;      // asked for next
+};
+
+int balance_ask_begin(struct balance_ask *ask, const struct sl_config *config); // 0 or -ENOMEM
+// Asks for `most` more; true once all are known. `state_of` NULL: members are as the config says.
+bool balance_ask_some(struct balance_ask *ask, const struct sl_config *config,
+                      const struct balance_slots *slots, member_state_fn state_of, void *context,
+                      uint32_t most);
+void balance_ask_fini(struct balance_ask *ask);
+
+// Builds a table file, not published yet, of members as `ask` has them (all asked for). 0 or -errno with a sentence. Any
+// thread, one at a time.
 int balance_live_build(const char *run_dir, struct sl_board *board, const struct sl_config *config,
-                       const struct balance_slots *slots, member_state_fn state_of, void *context,
+                       const struct balance_slots *slots, const struct balance_ask *ask,
                        struct balance_live *live, struct sl_error *error);
 // Maps the table of a generation taken up, and finishes what an earlier sluiced may have left half done.
 int balance_live_take_up(const char *run_dir, const struct sl_table_ref *ref, struct balance_live *live,

@@ -55,27 +55,45 @@ static void become_running(struct applier *applier)
     }
 }
 
+// Thread.
+static int store(void *context)
+{
+    struct applier *applier = context;
+    struct sl_error *error = &applier->store_error;
+    struct stored *stored = &applier->candidate->stored;
+    int rc = applier->store_rc;
+
+    if (rc == 0)
+        rc = stored_write(applier->state_dir, STORED_RUNNING, stored, true, error);
+    apply_step(applier, APPLY_STEP_STORED);
+    if (rc == 0 && !applier->rebuilding)
+        rc = history_add(applier->state_dir, stored, error);
+    applier->store_rc = rc;
+    return rc;
+}
+
 void apply_commit(struct applier *applier, uint64_t now_ns)
 {
-    struct apply_outcome *outcome = &applier->outcome;
     const struct apply_hooks *hooks = &applier->hooks;
     struct stored *stored = &applier->candidate->stored;
-    struct sl_error error = {{0}};
 
-    outcome->live_ns = hooks->clock_ns ? hooks->clock_ns(hooks->context) : 0;
+    applier->outcome.live_ns = hooks->clock_ns ? hooks->clock_ns(hooks->context) : 0;
     if (!applier->rebuilding)
         stored->applied_at = time(NULL);
     stored->in_place = false;
-    int rc = store_confirm(applier, now_ns, &error);
-    if (rc == 0)
-        rc = stored_write(applier->state_dir, STORED_RUNNING, stored, true, &error);
-    apply_step(applier, APPLY_STEP_STORED);
-    if (rc == 0 && !applier->rebuilding)
-        rc = history_add(applier->state_dir, stored, &error);
-    if (rc) // live all the same: the operator must know that a restart would not
-        sl_diag_add(&outcome->diag, SL_DIAG_WARNING, applier->state_dir, 0, 0, "",
+    applier->store_rc = store_confirm(applier, now_ns, &applier->store_error);
+    applier->phase = APPLY_STORING;
+    work_start(&applier->work, applier->aside, store, applier);
+}
+
+void apply_committed(struct applier *applier)
+{
+    const struct apply_hooks *hooks = &applier->hooks;
+
+    if (applier->store_rc) // live all the same: the operator must know that a restart would not
+        sl_diag_add(&applier->outcome.diag, SL_DIAG_WARNING, applier->state_dir, 0, 0, "",
                     "mend the state directory and apply again",
-                    "the config is live but could not be kept: %s", error.text);
+                    "the config is live but could not be kept: %s", applier->store_error.text);
     become_running(applier);
     stored_remove(applier->state_dir, STORED_PENDING);
     sl_generation_collect(applier->run_dir, applier->board, NULL, 0, NULL);

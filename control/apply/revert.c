@@ -46,14 +46,18 @@ void revert_unpublished(struct applier *applier)
 static void refuse(struct applier *applier)
 {
     applier->outcome.status = APPLY_REFUSED;
-    stored_remove(applier->state_dir, STORED_PENDING);
+    // Else the mark stays: should the data plane take it later, apply_came_late() knows it by that.
+    if (applier->running)
+        stored_remove(applier->state_dir, STORED_PENDING);
     sl_generation_collect(applier->run_dir, applier->board, NULL, 0, NULL);
     apply_finish(applier);
 }
 
 void revert_published(struct applier *applier, uint64_t now_ns)
 {
-    if (!applier->running) { // nothing to go back to: the number stands, and the next apply takes its place
+    // Nothing to go back to: the number stands, and the data plane tries it again until its surroundings are there (the
+    // interfaces of a machine that boots) or the next apply takes its place.
+    if (!applier->running) {
         refuse(applier);
         return;
     }

@@ -212,3 +212,22 @@ enum take_up apply_take_up(struct applier *applier, uint64_t now_ns, struct sl_e
     stored_fini(&pending);
     return result;
 }
+
+bool apply_came_late(struct applier *applier, uint64_t now_ns, apply_done_fn done, void *context,
+                     struct sl_error *notes)
+{
+    uint64_t published = __atomic_load_n(&applier->board->published, __ATOMIC_ACQUIRE);
+
+    notes->text[0] = '\0';
+    if (applier->running || apply_busy(applier) || published == 0 || published == applier->late_looked ||
+        sl_board_live(applier->board, published, sl_board_now_ns()).state != SL_LIVE_YES)
+        return false;
+    applier->late_looked = published; // one that cannot be taken up is told of once
+    sl_diag_fini(&applier->outcome.diag);
+    memset(&applier->outcome, 0, sizeof(applier->outcome));
+    sl_diag_init(&applier->outcome.diag);
+    enum take_up what = apply_take_up(applier, now_ns, notes);
+    applier->done = done;
+    applier->done_context = context;
+    return what == TAKE_UP_PENDING;
+}

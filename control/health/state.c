@@ -117,6 +117,16 @@ void health_machine_recall(struct health_machine *machine, enum health_state che
     machine->suppressed = suppressed;
 }
 
+void health_machine_recall_hold(struct health_machine *machine, uint32_t trips, uint64_t held_until_ns,
+                                uint64_t peace_at_ns)
+{
+    if (peace_at_ns == 0 && held_until_ns == 0)
+        return;
+    machine->trips = trips;
+    machine->held_until_ns = held_until_ns;
+    machine->peace_at_ns = peace_at_ns > held_until_ns ? peace_at_ns : held_until_ns;
+}
+
 // ---- damping ----------------------------------------------------------------------------------------------------
 
 double health_machine_penalty(const struct health_machine *machine, const struct health_rules *rules,

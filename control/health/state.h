@@ -57,6 +57,10 @@ void health_machine_init(struct health_machine *machine, const struct health_rul
 // As it was before a restart: stands until verdicts change it by the usual counts.
 void health_machine_recall(struct health_machine *machine, enum health_state checked, double penalty,
                            bool suppressed, uint64_t now_ns);
+// Held back as it was, until `held_until_ns` (0: no longer), after so many times in a row; the back-off starts over at
+// `peace_at_ns` (0: already has).
+void health_machine_recall_hold(struct health_machine *machine, uint32_t trips, uint64_t held_until_ns,
+                                uint64_t peace_at_ns);
 
 // Each returns true where the published state has changed.
 bool health_machine_verdict(struct health_machine *machine, const struct health_rules *rules,

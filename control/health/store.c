@@ -20,6 +20,7 @@
 #define SLICE       500 // members: about a millisecond
 #define EVERY_MS    1000
 #define PENALTY_TOP 1e9
+#define TRIPS_TOP   1000000
 
 struct store {
     char *path, *aside;
@@ -50,6 +51,24 @@ void store_dirty(struct health *health)
         timer_in(store, EVERY_MS);
 }
 
+// A moment of the monotonic clock, which starts over with the machine, as Unix time.
+static uint64_t unix_ms_of(uint64_t when_ns, uint64_t now_ns)
+{
+    return clock_unix_ms() + (when_ns > now_ns ? (when_ns - now_ns) / 1000000 : 0);
+}
+
+// Held back by passive signals, or not long ago: the next time is longer.
+static void write_hold(struct health *health, const struct health_machine *machine)
+{
+    if (machine->trips == 0)
+        return;
+    fprintf(health->store->file, ", \"trips\": %u, \"peace_ms\": %" PRIu64, machine->trips,
+            unix_ms_of(machine->peace_at_ns, health->now_ns));
+    if (machine->held_until_ns)
+        fprintf(health->store->file, ", \"held_ms\": %" PRIu64,
+                unix_ms_of(machine->held_until_ns, health->now_ns));
+}
+
 // What is not known is not worth a line, and is recalled as such.
 static void write_one(struct health *health, const struct target *target)
 {
@@ -62,11 +81,13 @@ static void write_one(struct health *health, const struct target *target)
     fprintf(store->file,
             "%s\n\"%016" PRIx64
             "\": {\"address\": \"%s\", \"port\": %u, \"state\": \"%s\", \"since_ms\": %" PRIu64
-            ", \"penalty\": %.0f, \"suppressed\": %s, \"at_ms\": %" PRIu64 "}",
+            ", \"penalty\": %.0f, \"suppressed\": %s, \"at_ms\": %" PRIu64,
             ftell(store->file) > 32 ? "," : "", target->id, sl_ip_format(&target->wish.address, address),
             target->wish.port, health_state_name(machine->checked), target->since_ms,
             health_machine_penalty(machine, &target->rules, health->now_ns),
             machine->suppressed ? "true" : "false", clock_unix_ms());
+    write_hold(health, machine);
+    fputc('}', store->file);
 }
 
 static void write_drop(struct store *store)
@@ -211,6 +232,30 @@ static double penalty_of(const json_t *member, const struct health_rules *rules)
     return penalty * exp2(-age_ns / (double)rules->half_life_ns);
 }
 
+// How long a stored moment is still ahead, as one of the monotonic clock; 0: over. No longer than `most_ns`, whatever
+// the file says and however the clock was set meanwhile.
+static uint64_t moment_of(const json_t *member, const char *key, uint64_t most_ns, uint64_t now_ns)
+{
+    json_int_t at_ms = json_integer_value(json_object_get(member, key)), now_ms = (json_int_t)clock_unix_ms();
+
+    if (at_ms <= now_ms)
+        return 0;
+    uint64_t left_ms = (uint64_t)(at_ms - now_ms);
+    return now_ns + (left_ms < most_ns / 1000000 ? left_ms * 1000000 : most_ns);
+}
+
+static void recall_hold(struct health *health, struct target *target, const json_t *member)
+{
+    const struct health_rules *rules = &target->rules;
+    json_int_t trips = json_integer_value(json_object_get(member, "trips"));
+
+    if (rules->failures == 0 || trips <= 0 || trips > TRIPS_TOP)
+        return;
+    health_machine_recall_hold(&target->machine, (uint32_t)trips,
+                               moment_of(member, "held_ms", rules->hold_most_ns, health->now_ns),
+                               moment_of(member, "peace_ms", 2 * rules->hold_most_ns, health->now_ns));
+}
+
 // Another address under the same id is another member.
 static bool member_matches(const json_t *member, const struct health_wish *wish)
 {
@@ -239,6 +284,7 @@ bool store_recall(struct health *health, struct target *target)
             json_is_true(json_object_get(member, "suppressed")) && penalty > target->rules.reuse;
         health_machine_recall(&target->machine, up ? HEALTH_UP : HEALTH_DOWN, penalty, suppressed,
                               health->now_ns);
+        recall_hold(health, target, member);
         if (since_ms > 0 && since_ms <= (json_int_t)clock_unix_ms())
             target->since_ms = (uint64_t)since_ms;
     }

@@ -98,6 +98,8 @@ static void after_start(struct daemon *daemon, struct call *call, int rc)
 {
     if (rc == -EBUSY)
         call_error(call, "busy", NULL, "another apply is under way: try again in a moment");
+    else if (rc == -ENOMEM)
+        call_error(call, "internal", NULL, "out of memory");
     else if (rc)
         call_error(call, "not-found", NULL,
                    "nothing there to go back to: 'sluicectl config history' lists what is");

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
+#include "announce/announce.h"
 #include "serve/balances.h"
 #include "serve/metrics.h"
 
@@ -138,6 +139,19 @@ static void write_members(const struct balances *balances, struct evbuffer *out)
     }
 }
 
+static void write_announced(const struct daemon *daemon, const struct balances *balances,
+                            struct evbuffer *out)
+{
+    head(out, "sluice_service_announced", "gauge", "1 where a service that is to be announced is");
+    for (unsigned i = 0; i < balances->config->services_count; i++) {
+        const char *name = balances->config->services[i].name;
+        const struct announce_service *state = announce_look(daemon->announce, name);
+        if (state)
+            evbuffer_add_printf(out, "sluice_service_announced{service=\"%s\"} %d\n", name,
+                                state->why == ANNOUNCE_YES);
+    }
+}
+
 void metrics_write_balance(struct daemon *daemon, struct evbuffer *out)
 {
     struct balances balances;
@@ -145,6 +159,7 @@ void metrics_write_balance(struct daemon *daemon, struct evbuffer *out)
     if (!balances_open(daemon, &balances))
         return;
     write_services(&balances, out);
+    write_announced(daemon, &balances, out);
     write_pools(&balances, out);
     write_members(&balances, out);
 }

@@ -52,6 +52,7 @@ static void json_balanced(json_t *flow, const struct balances *balances, const s
 {
     json_object_set_new(flow, "service", json_string(service_slot_name(balances, view->service)));
     json_object_set_new(flow, "pool", json_string(member_slot_pool(balances, view->member)));
+    json_object_set_new(flow, "cut", json_boolean(view->cut));
 }
 
 static json_t *json_flow(const struct balances *balances, const struct sl_flow_view *view, uint32_t now_ms)

@@ -2,6 +2,7 @@
 // service, pool and pool.*: what is balanced over whom, and what the operator changes at runtime.
 #include <errno.h>
 #include <string.h>
+#include "announce/announce.h"
 #include "log.h"
 #include "serve/balances.h"
 #include "serve/command.h"
@@ -17,7 +18,17 @@ static json_t *json_texts(char *const *texts, unsigned count)
     return list;
 }
 
-static json_t *json_service(const struct balances *balances, unsigned i)
+static json_t *json_announce(const struct announce *announce, const char *service)
+{
+    const struct announce_service *state = announce_look(announce, service);
+
+    return state ? json_pack("{s:b, s:s, s:o, s:s}", "announced", state->why == ANNOUNCE_YES, "why",
+                             announce_why_text(state->why), "since_ms", json_count(announce_unix_ms(state)),
+                             "trouble", announce_trouble(announce))
+                 : json_null();
+}
+
+static json_t *json_service(struct daemon *daemon, const struct balances *balances, unsigned i)
 {
     const struct sl_config_service *config = &balances->config->services[i];
     const struct sl_balance_service *service = &sl_balance_services(balances->table)[i];
@@ -35,6 +46,7 @@ static json_t *json_service(const struct balances *balances, unsigned i)
 
     sl_balance_service_sum(balances->counters, service->slot, &sum);
     json_service_counters(object, &sum);
+    json_object_set_new(object, "announce", json_announce(daemon->announce, config->name));
     return object;
 }
 
@@ -47,7 +59,7 @@ void show_service(struct daemon *daemon, struct call *call)
     bool open = balances_open(daemon, &balances);
     for (unsigned i = 0; open && i < balances.config->services_count; i++)
         if (!name || strcmp(balances.config->services[i].name, name) == 0)
-            json_array_append_new(list, json_service(&balances, i));
+            json_array_append_new(list, json_service(daemon, &balances, i));
     if (name && json_array_size(list) == 0) {
         json_decref(list);
         call_error(call, "not-found", NULL, "no service '%.60s': 'sluicectl service' lists them", name);

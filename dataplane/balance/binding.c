@@ -3,6 +3,7 @@
 #include "balance/binding.h"
 
 #include <stdlib.h>
+#include "balance/least.h"
 
 #define FILTER_BITS_EACH 32   // bits to an address: one packet in sixteen looks twice, at most
 #define FILTER_BITS_MIN  4096 // half a KB: stays in the first cache
@@ -65,6 +66,23 @@ static void endpoint_add(struct balance_binding *binding, const struct sl_ip *ip
     endpoint[at] = (struct balance_endpoint){.ip = *ip, .port = port, .used = 1, .member = member};
 }
 
+static void set_add(struct sl_ip *set, uint32_t mask, const struct sl_ip *ip)
+{
+    uint32_t at = (uint32_t)sl_balance_address_hash(ip) & mask;
+
+    if (balance_set_has(set, mask, ip))
+        return;
+    while (!sl_ip_is_zero(&set[at]))
+        at = (at + 1) & mask;
+    set[at] = *ip;
+}
+
+static bool is_tunnel(uint8_t way)
+{
+    return way == SL_BALANCE_IPIP || way == SL_BALANCE_GUE;
+}
+
+// To a tunnel's source only errors about the tunnel come.
 static void sources_enter(struct balance_binding *binding)
 {
     const struct sl_balance_table *table = binding->table;
@@ -72,14 +90,25 @@ static void sources_enter(struct balance_binding *binding)
 
     for (uint32_t p = 0; p < table->pool_count; p++) {
         const struct sl_ip *source = sl_balance_sources(table) + pool[p].source_first;
-        for (uint32_t i = 0; pool[p].way == SL_BALANCE_FULL_NAT && i < pool[p].source_count; i++) {
-            uint32_t at = (uint32_t)sl_balance_address_hash(&source[i]) & binding->source_mask;
-            while (!sl_ip_is_zero(&binding->source[at]))
-                at = (at + 1) & binding->source_mask;
-            if (!balance_is_source(binding, &source[i]))
-                binding->source[at] = source[i];
+        binding->tunnels |= is_tunnel(pool[p].way);
+        for (uint32_t i = 0; i < pool[p].source_count; i++) {
+            if (pool[p].way == SL_BALANCE_FULL_NAT) {
+                set_add(binding->source, binding->source_mask, &source[i]);
+            } else if (is_tunnel(pool[p].way)) {
+                set_add(binding->begin, binding->begin_mask, &source[i]);
+                filter_add(binding, &source[i]);
+            }
         }
     }
+}
+
+static void member_ip_enter(struct balance_binding *binding, const struct sl_ip *ip)
+{
+    uint32_t at = (uint32_t)sl_balance_address_hash(ip) & binding->member_mask;
+
+    while (!sl_ip_is_zero(&binding->member_ip[at]) && !sl_ip_equal(&binding->member_ip[at], ip))
+        at = (at + 1) & binding->member_mask;
+    binding->member_ip[at] = *ip;
 }
 
 // Of members that answer to clients by themselves no answers come through here.
@@ -91,9 +120,12 @@ static void members_enter(struct balance_binding *binding)
     for (uint32_t i = 0; i < binding->table->member_count; i++) {
         uint8_t way = pool[member[i].pool].way;
         binding->one_way |= way > SL_BALANCE_FULL_NAT;
+        if (is_tunnel(way))
+            set_add(binding->end, binding->end_mask, &member[i].ip);
         if (way > SL_BALANCE_FULL_NAT)
             continue;
         filter_add(binding, &member[i].ip);
+        member_ip_enter(binding, &member[i].ip);
         endpoint_add(binding, &member[i].ip, __builtin_bswap16(member[i].port), i);
     }
 }
@@ -121,6 +153,8 @@ static void pools_enter(struct balance_binding *binding)
     uint32_t *of = binding->service_of_pool;
 
     for (uint32_t i = 0; i < binding->table->pool_count; i++)
+        binding->tells_client |= sl_balance_pools(binding->table)[i].flags & SL_BALANCE_TOA;
+    for (uint32_t i = 0; i < binding->table->pool_count; i++)
         of[i] = SL_BALANCE_NONE;
     for (uint32_t i = 0; i < binding->table->service_count; i++) // a second one makes it none for good
         of[service[i].pool] = of[service[i].pool] == SL_BALANCE_NONE ? i : SL_BALANCE_NONE - 1;
@@ -140,7 +174,7 @@ static uint32_t power_of_two(uint64_t least)
 static bool allocate(struct balance_binding *binding)
 {
     const struct sl_balance_table *table = binding->table;
-    uint64_t addresses = (uint64_t)table->address_count + table->member_count;
+    uint64_t addresses = (uint64_t)table->address_count + table->member_count + table->source_count;
     uint32_t bits = power_of_two(addresses * FILTER_BITS_EACH + FILTER_BITS_MIN);
     uint32_t slots = power_of_two(2ull * table->member_count + 1);
 
@@ -153,9 +187,16 @@ static bool allocate(struct balance_binding *binding)
     binding->service_of_pool = calloc(table->pool_count + 1u, sizeof(*binding->service_of_pool));
     binding->source_mask = power_of_two(2ull * table->source_count + 1) - 1;
     binding->source = calloc(binding->source_mask + 1u, sizeof(*binding->source));
+    binding->begin_mask = binding->source_mask;
+    binding->begin = calloc(binding->begin_mask + 1u, sizeof(*binding->begin));
+    binding->end_mask = slots - 1;
+    binding->end = calloc(slots, sizeof(*binding->end));
+    binding->member_mask = slots - 1;
+    binding->member_ip = calloc(slots, sizeof(*binding->member_ip));
     binding->front = calloc(table->service_count + 1u, sizeof(*binding->front));
     return binding->filter && binding->endpoint && binding->cursor && binding->timeout_ms &&
-           binding->service_of_pool && binding->source && binding->front;
+           binding->service_of_pool && binding->source && binding->begin && binding->end && binding->member_ip &&
+           binding->front && balance_loads_allocate(binding);
 }
 
 // Workers begin their rounds at different members, or the first would get as many flows at once as there are workers.
@@ -199,5 +240,9 @@ void balance_binding_free(struct balance_binding *binding)
     free(binding->service_of_pool);
     free(binding->front);
     free(binding->source);
+    free(binding->begin);
+    free(binding->end);
+    balance_loads_free(binding);
+    free(binding->member_ip);
     free(binding);
 }

@@ -25,12 +25,20 @@ struct balance_front { // where a service is reached
     uint32_t pad;
 };
 
+struct balance_loads { // of the members of a pool, as one worker has them: least.c
+    double *node;      // [2 * leaves] w, r: that worker
+    uint32_t leaves;   // a power of two; 0: the pool does not go by loads
+    bool built;
+    uint64_t epoch; // the table's, when it was built
+};
+
 struct balance_binding {
     const struct sl_balance_table *table;
     uint64_t *filter; // bits, by sl_balance_address_hash(): addresses of services and of members
     uint32_t filter_mask;
     bool v4, v6;                       // there are services of the family
     bool one_way;                      // some members answer past the gateway
+    bool tells_client;                 // some pool has SL_BALANCE_TOA
     struct balance_endpoint *endpoint; // open addressing, linear probing
     uint32_t endpoint_mask;
     uint32_t workers;
@@ -41,6 +49,14 @@ struct balance_binding {
     struct balance_front *front; // [service_count]
     struct sl_ip *source;        // of full NAT: open addressing, linear probing; zero: free
     uint32_t source_mask;
+    // of tunnels: where they begin and end, as `source` is
+    bool tunnels;
+    struct sl_ip *begin, *end;
+    uint32_t begin_mask, end_mask;
+    struct balance_loads *loads; // [workers][pool_count], NULL: no pool goes by loads
+    double *load_nodes;
+    struct sl_ip *member_ip; // whose answers come through here: likewise
+    uint32_t member_mask;
 };
 
 // NULL: no memory. Housekeeping.
@@ -90,15 +106,42 @@ static inline const struct balance_endpoint *balance_endpoint_find(const struct 
     return endpoint || port == 0 ? endpoint : balance_endpoint_at(binding, ip, 0);
 }
 
+static inline bool balance_set_has(const struct sl_ip *set, uint32_t mask, const struct sl_ip *ip)
+{
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(ip);; at++) {
+        const struct sl_ip *one = &set[at & mask];
+        if (sl_ip_is_zero(one))
+            return false;
+        if (sl_ip_equal(one, ip))
+            return true;
+    }
+}
+
 // Is it an address that packets to members are sent from with full NAT?
 static inline bool balance_is_source(const struct balance_binding *binding, const struct sl_ip *ip)
 {
-    for (uint32_t at = (uint32_t)sl_balance_address_hash(ip);; at++) {
-        const struct sl_ip *source = &binding->source[at & binding->source_mask];
-        if (sl_ip_is_zero(source))
-            return false;
-        if (sl_ip_equal(source, ip))
-            return true;
+    return balance_set_has(binding->source, binding->source_mask, ip);
+}
+
+// May a tunnel go from here to there?
+static inline bool balance_is_tunnel(const struct balance_binding *binding, const struct sl_ip *from,
+                                     const struct sl_ip *to)
+{
+    return balance_set_has(binding->begin, binding->begin_mask, from) &&
+           balance_set_has(binding->end, binding->end_mask, to);
+}
+
+// Is it to a service's address or from a member's, whatever the ports? Exact, where balance_concerns() is not.
+static inline bool balance_has_ends(const struct balance_binding *binding, const struct sl_flow_key *key)
+{
+    struct sl_ip src = key->src, dst = key->dst;
+
+    if (sl_balance_address_find(binding->table, &dst, sl_balance_address_start(binding->table, &dst)))
+        return true;
+    for (uint32_t at = (uint32_t)sl_balance_address_hash(&src);; at++) {
+        const struct sl_ip *member = &binding->member_ip[at & binding->member_mask];
+        if (sl_ip_is_zero(member) || sl_ip_equal(member, &src))
+            return !sl_ip_is_zero(member);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "balance/flow.h"
 
 #include "balance/affinity.h"
+#include "balance/least.h"
 #include "balance/reset.h"
 #include "flow/end.h"
 #include "wire/headers.h"
@@ -17,10 +18,12 @@ void balance_flow_counted(struct balance *balance, uint32_t mapping)
     balance_member_count(balance, SL_FLOW_MEMBER(mapping))->flows_now++;
 }
 
-static void uncount(struct balance *balance, uint32_t mapping)
+static void uncount(const struct worker *worker, uint32_t mapping)
 {
-    balance_service_count(balance, SL_FLOW_SERVICE(mapping))->flows_now--;
-    balance_member_count(balance, SL_FLOW_MEMBER(mapping))->flows_now--;
+    balance_service_count(worker->balance, SL_FLOW_SERVICE(mapping))->flows_now--;
+    balance_member_count(worker->balance, SL_FLOW_MEMBER(mapping))->flows_now--;
+    if (worker->tables)
+        balance_load_changed(worker->balance, worker->tables->balance_binding, SL_FLOW_MEMBER(mapping));
 }
 
 // True where answers to the flow's packets come through the gateway.
@@ -38,9 +41,9 @@ void balance_flow_ended(struct worker *worker, const struct sl_flow *flow)
     struct balance *balance = worker->balance;
     bool told = flow->proto == IPPROTO_TCP && flow->packets0 >= SYNS_UNANSWERED;
 
-    if (flow->flags & BALANCE_CUT)
+    if (flow->flags & SL_FLOW_CUT)
         return;
-    uncount(balance, flow->mapping);
+    uncount(worker, flow->mapping);
     balance_clients_ended(worker, flow);
     if (flow->packets1 == 0 && !told && is_answered_here(worker, flow->mapping))
         balance_member_count(balance, SL_FLOW_MEMBER(flow->mapping))->unanswered++;
@@ -68,14 +71,14 @@ static bool cut(struct worker *worker, uint32_t index)
 {
     struct sl_flow *flow = &worker->flows->entry[index];
 
-    if (flow->flags & BALANCE_CUT)
+    if (flow->flags & SL_FLOW_CUT)
         return true;
     balance_member_count(worker->balance, SL_FLOW_MEMBER(flow->mapping))->moved++;
     if (flow->proto != IPPROTO_TCP)
         return false;
-    uncount(worker->balance, flow->mapping);
+    uncount(worker, flow->mapping);
     balance_clients_ended(worker, flow);
-    flow->flags |= BALANCE_CUT;
+    flow->flags |= SL_FLOW_CUT;
     flow->state = SL_FLOW_CLOSING;
     flow_rearm(worker->flows, index, worker->now_ms);
     return true;

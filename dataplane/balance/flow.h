@@ -5,10 +5,6 @@
 
 #include "balance/state.h"
 
-// Of a balanced flow, the flag says that its member was taken away from it (flushed, or down where the pool says
-// reset): packets of either end are answered with resets to both, until it times out. It counts as nobody's flow.
-#define BALANCE_CUT SL_FLOW_CONTACT
-
 // The flow, of this kind, is about to be taken out. Worker.
 void balance_flow_ended(struct worker *worker, const struct sl_flow *flow);
 
@@ -28,7 +24,8 @@ enum balance_admission {
     BALANCE_REOPEN // a new connection between the same ports: the flow has been ended, look again
 };
 
-// A packet of a cut flow.
+// A packet of a cut flow (SL_FLOW_CUT): its member was flushed, or is down where the pool says reset. It is answered with
+// resets to both ends until the flow times out, which counts as nobody's.
 enum balance_admission balance_admit_cut(struct worker *worker, struct burst *burst, struct packet *packet,
                                          const struct sl_flow *flow, uint32_t direction);
 // The flow's first answer comes; a SYN of the flow comes.
@@ -71,7 +68,7 @@ static inline enum balance_admission balance_admit(struct worker *worker, struct
                                                    struct packet *packet, struct sl_flow *flow,
                                                    uint32_t direction)
 {
-    if (unlikely(flow->flags & BALANCE_CUT))
+    if (unlikely(flow->flags & SL_FLOW_CUT))
         return balance_admit_cut(worker, burst, packet, flow, direction);
     if (unlikely(packet->flags & PACKET_ICMP_ERROR))
         return BALANCE_PASS;

@@ -71,6 +71,7 @@ const struct sl_balance_member *balance_choose(struct balance *balance, const st
     uint32_t pool_index = (uint32_t)(pool - sl_balance_pools(table));
     struct balance_choice choice = {
         .balance = balance,
+        .binding = binding,
         .pool = pool,
         .member = &sl_balance_members(table)[pool->first],
         .lookup = sl_balance_lookup(table, pool),

@@ -8,6 +8,7 @@
 
 struct balance_choice {
     struct balance *balance;
+    const struct balance_binding *binding;
     const struct sl_balance_pool *pool;
     const struct sl_balance_member *member; // the pool's first
     struct sl_balance_lookup lookup;        // not empty while a method runs

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A packet to a service without a flow, in the order in which it is judged:
 //
+//     an ICMP error about a tunnel       taken up by path.c
 //     an ICMP error                      to the member that its quoted packet's hash names, where the pool goes by hash
 //     of a client whom NAT would hide    its source is translated first, then as if from outside (nat/open.c)
 //     TCP in the midst of a connection   where the hash says: a flow that another gateway had, or a lost table
@@ -13,11 +14,14 @@
 #include <errno.h>
 #include "balance/affinity.h"
 #include "balance/flow.h"
+#include "balance/least.h"
 #include "balance/limit.h"
 #include "balance/method.h"
+#include "balance/path.h"
 #include "balance/reset.h"
 #include "balance/stateless.h"
 #include "balance/way.h"
+#include "flow/end.h"
 #include "nat/open.h"
 #include "steer/steer.h"
 #include "wire/headers.h"
@@ -129,6 +133,23 @@ static struct flow_new flow_to(const struct opening *o, const struct sl_balance_
     return new;
 }
 
+// The client's port is taken at the member by a connection to another of its addresses. Where that one is over, what is
+// left of it makes room, as it does for a new connection to its own address: true.
+static bool makes_room(struct opening *o, const struct flow_new *new)
+{
+    struct flow_table *flows = o->worker->flows;
+    uint32_t ref = flow_find(flows, &new->key[1], new->proto, new->hash[1]);
+
+    if (ref == FLOW_NONE || !(o->packet->flags & PACKET_SYN))
+        return false;
+    const struct sl_flow *flow = &flows->entry[ref >> 1];
+    if (flow->kind != SL_FLOW_BALANCE || !(flow->flags & SL_FLOW_CUT || balance_is_over(flow)))
+        return false;
+    nat_flow_forget(o->burst, ref >> 1);
+    flow_end(o->worker, ref >> 1, SL_COUNTER_flow_withdrawn);
+    return true;
+}
+
 // The flow's index, -EEXIST: the member has a flow with this client's port already, -ENOSPC.
 static int64_t flow_make(struct opening *o, const struct sl_balance_member *member, enum sl_flow_state state)
 {
@@ -139,7 +160,8 @@ static int64_t flow_make(struct opening *o, const struct sl_balance_member *memb
     if (code != 0)
         return code;
     new.hash[1] = flow_hash(flows, &new.key[1], new.proto);
-    return flow_create(flows, &new, o->worker->now_ms);
+    int64_t index = flow_create(flows, &new, o->worker->now_ms);
+    return index == -EEXIST && makes_room(o, &new) ? flow_create(flows, &new, o->worker->now_ms) : index;
 }
 
 static uint32_t made(struct opening *o, const struct sl_balance_member *member, uint32_t index)
@@ -151,6 +173,7 @@ static uint32_t made(struct opening *o, const struct sl_balance_member *member, 
     count(o)->flows_new++;
     balance_member_count(balance, member->slot)->flows_new++;
     balance_flow_counted(balance, o->worker->flows->entry[index].mapping);
+    balance_load_changed(balance, o->worker->tables->balance_binding, member->slot);
     if (o->service->affinity_s)
         balance_clients_began(o->worker, o->service, &client, member->slot);
     return index << 1;
@@ -276,6 +299,12 @@ bool balance_open(struct worker *worker, struct burst *burst, struct packet *pac
     uint32_t index = balance_service_of(binding, key, packet->key_proto);
 
     *ref = FLOW_NONE;
+    if (index == SL_BALANCE_NONE && unlikely(binding->one_way)) {
+        if (balance_path_heard(worker, burst, packet))
+            return true;
+        if (packet->tcp_flags & SL_TCP_SYN)
+            balance_way_clamp(worker, packet);
+    }
     if (index == SL_BALANCE_NONE)
         return !turned && from_member(worker, burst, packet, key);
     const struct sl_balance_service *service = &sl_balance_services(binding->table)[index];

@@ -15,6 +15,7 @@ struct balance_share {
     bool adopted;
     struct sl_balance_counters counters;
     struct balance *balance[SL_MAX_WORKERS];
+    uint64_t path[BALANCE_PATHS];
 };
 
 struct balance_share *balance_share_new(const char *run_dir, uint32_t worker_count)
@@ -46,6 +47,11 @@ const struct sl_balance_counters *balance_share_counters(const struct balance_sh
     return &share->counters;
 }
 
+uint64_t *balance_share_paths(struct balance_share *share)
+{
+    return share->path;
+}
+
 uint32_t balance_share_workers(const struct balance_share *share)
 {
     return share->worker_count;
@@ -72,6 +78,7 @@ struct balance *balance_new(struct balance_share *share, struct flow_table *flow
         .share = share,
         .flows = flows,
         .counters = &share->counters,
+        .paths = balance_share_paths(share),
         .worker = worker,
         .workers = share->worker_count,
         .random = flows->seed.k[worker % 6] | 1, // secret, and another for each worker
@@ -117,7 +124,7 @@ static void flows_adopt(struct balance *balance, const struct tables *tables)
         if (flow->kind != SL_FLOW_BALANCE)
             continue;
         if (tables->balance != NULL && balance_flow_matches(tables->balance, flow)) {
-            if (!(flow->flags & BALANCE_CUT))
+            if (!(flow->flags & SL_FLOW_CUT))
                 balance_flow_counted(balance, flow->mapping);
             continue;
         }

@@ -8,6 +8,8 @@
 #include "flow/table.h"
 #include "shm/balance_counters.h"
 
+#define BALANCE_PATHS 8192 // members whose path MTU can be known at a time; a power of two
+
 struct balance_sources; // limit.c
 struct balance_clients; // affinity.c
 
@@ -21,6 +23,7 @@ struct balance {
     uint64_t random;
     uint64_t swept_serial, swept_epoch; // table and sweep_epoch up to which flows have been asked to be swept
     struct token_bucket resets;
+    uint64_t *paths;            // [BALANCE_PATHS] the share's, atomic. w, r: every worker (path.c)
     struct token_bucket *rates; // [SL_BALANCE_SERVICES] new flows
     uint32_t *stateless_ms; // [SL_BALANCE_SERVICES] when a packet was last balanced without a flow, 0: never
     struct balance_sources *sources;
@@ -53,6 +56,7 @@ void balance_blocks_take(struct balance *balance);
 // share.c: the share adopts the flows of what is registered. NULL takes it out. Main thread.
 void balance_share_register(struct balance_share *share, uint32_t worker, struct balance *balance);
 const struct sl_balance_counters *balance_share_counters(const struct balance_share *share);
+uint64_t *balance_share_paths(struct balance_share *share);
 uint32_t balance_share_workers(const struct balance_share *share);
 
 #endif

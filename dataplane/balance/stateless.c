@@ -61,7 +61,7 @@ void balance_without_flow(struct worker *worker, struct burst *burst, struct pac
 }
 
 // ---- the way back -------------------------------------------------------------------------------------------
-static bool is_stateless_now(const struct worker *worker, const struct sl_balance_service *service)
+bool balance_is_stateless_now(const struct worker *worker, const struct sl_balance_service *service)
 {
     uint32_t last_ms = worker->balance->stateless_ms[service->slot];
 
@@ -100,7 +100,7 @@ bool balance_answer_without_flow(struct worker *worker, struct burst *burst, str
     if (index == SL_BALANCE_NONE || !goes_by_hash(pool))
         return false;
     const struct sl_balance_service *service = &sl_balance_services(binding->table)[index];
-    if (!is_stateless_now(worker, service) || !question_of(binding, index, member, key, &question) ||
+    if (!balance_is_stateless_now(worker, service) || !question_of(binding, index, member, key, &question) ||
         balance_service_of(binding, &question, packet->key_proto) != index ||
         balance_choose(worker->balance, binding, pool, &question, packet->key_proto, 0) != member)
         return false;

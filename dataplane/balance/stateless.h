@@ -13,6 +13,9 @@ void balance_without_flow(struct worker *worker, struct burst *burst, struct pac
                           const struct sl_balance_service *service, const struct sl_flow_key *key,
                           enum sl_drop reason);
 
+// Has a packet of the service been balanced without a flow on this worker within the last 30 s?
+bool balance_is_stateless_now(const struct worker *worker, const struct sl_balance_service *service);
+
 // A packet from a member to no flow: translated back where it can only be the answer to a packet that was balanced
 // without one a short time ago. False: it is not.
 bool balance_answer_without_flow(struct worker *worker, struct burst *burst, struct packet *packet,

@@ -8,8 +8,12 @@
 #include "balance/way.h"
 
 #include <errno.h>
+#include "balance/path.h"
 #include "balance/rewrite.h"
+#include "balance/tunnel_cut.h"
 #include "flow/flow.h"
+#include "neighbor/mss.h"
+#include "route/fragment.h"
 #include "route/route.h"
 #include "wire/emit.h"
 #include "wire/l4.h"
@@ -73,21 +77,40 @@ int balance_way_prepare(struct worker *worker, const struct sl_balance_pool *poo
 }
 
 // ---- direct return ------------------------------------------------------------------------------------------
-// Only a next hop that is the member itself leads there: control makes one for each member of such a pool.
+// The port whose link the member is on: false where a router is between.
+static bool is_on_link(const struct tables *tables, const struct sl_balance_member *member, uint16_t *port)
+{
+    const struct sl_nexthop *nexthop = &tables->nexthop[route_lookup_one(tables, &member->ip, 0)];
+    bool itself = nexthop->kind == SL_NEXTHOP_GATEWAY && sl_ip_equal(&nexthop->gateway, &member->ip);
+
+    *port = nexthop->port;
+    return nexthop->kind == SL_NEXTHOP_CONNECTED || itself;
+}
+
 static void send_direct(struct worker *worker, struct burst *burst, struct packet *packet,
                         const struct sl_balance_member *member)
 {
-    const struct tables *tables = worker->tables;
-    uint32_t index = route_lookup_one(tables, &member->ip, 0);
-    const struct sl_nexthop *nexthop = &tables->nexthop[index];
+    uint16_t port;
 
-    if (nexthop->kind != SL_NEXTHOP_GATEWAY || !sl_ip_equal(&nexthop->gateway, &member->ip)) {
+    if (!is_on_link(worker->tables, member, &port)) {
         packet_drop(worker, packet, SL_DROP_no_route);
         return;
     }
-    packet->nexthop = index;
-    packet->port_out = nexthop->port;
+    packet->nexthop = NEXTHOP_MEMBER | member->slot;
+    packet->port_out = port;
     packet_to(burst, packet, PACKET_NEIGHBOR);
+}
+
+bool balance_way_station(const struct tables *tables, uint32_t nexthop, uint16_t port, struct sl_ip *ip)
+{
+    const struct sl_balance_member *member =
+        tables->balance ? sl_balance_member_by_slot(tables->balance, nexthop & ~NEXTHOP_MEMBER) : NULL;
+    uint16_t at;
+
+    if (member == NULL || sl_balance_pools(tables->balance)[member->pool].way != SL_BALANCE_DIRECT)
+        return false;
+    *ip = member->ip;
+    return is_on_link(tables, member, &at) && at == port;
 }
 
 // ---- tunnels ------------------------------------------------------------------------------------------------
@@ -95,8 +118,29 @@ struct tunnel {
     const struct sl_ip *source, *member;
     uint32_t nexthop;
     uint16_t port_out, overhead, mtu; // mtu: of packets inside
+    uint16_t outer;                   // mtu of the tunnel's own packets
     uint16_t gue_port;                // 0: IPIP
+    bool cuts; // a packet inside may be larger than the path takes and not be cut itself, so the tunnel's are
 };
+
+#define LEAST_V6 1280 // no sender of IPv6 need go below (RFC 8200 section 5)
+
+static uint16_t overhead_of(const struct sl_balance_pool *pool, bool v4)
+{
+    return (uint16_t)((v4 ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6)) +
+                      (pool->way == SL_BALANCE_GUE ? sizeof(struct sl_udp) + GUE_BYTES : 0));
+}
+
+// Bytes of IP that the way takes, the tunnel's headers included: what the port, the config and routers say.
+static uint16_t outer_mtu(const struct worker *worker, const struct sl_balance_pool *pool,
+                          const struct sl_ip *member, uint16_t mtu)
+{
+    uint16_t path = balance_path_mtu(worker->balance, member, worker->now_ms);
+
+    mtu = pool->tunnel_mtu && pool->tunnel_mtu < mtu ? pool->tunnel_mtu : mtu;
+    mtu = path && path < mtu ? path : mtu;
+    return mtu < LEAST_V6 && !sl_ip_is_v4(member) ? LEAST_V6 : mtu; // no link of IPv6 takes less
+}
 
 static bool tunnel_to(const struct worker *worker, const struct packet *packet,
                       const struct sl_balance_pool *pool, const struct sl_balance_member *member,
@@ -115,11 +159,11 @@ static bool tunnel_to(const struct worker *worker, const struct packet *packet,
     uint16_t mtu = tables->port[nexthop->port].mtu;
     tunnel->port_out = nexthop->port;
     tunnel->gue_port = pool->way == SL_BALANCE_GUE ? pool->tunnel_port : 0;
-    tunnel->overhead =
-        (uint16_t)((sl_ip_is_v4(&member->ip) ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6)) +
-                   (tunnel->gue_port ? sizeof(struct sl_udp) + GUE_BYTES : 0));
-    tunnel->mtu =
-        (uint16_t)((pool->tunnel_mtu && pool->tunnel_mtu < mtu ? pool->tunnel_mtu : mtu) - tunnel->overhead);
+    tunnel->overhead = overhead_of(pool, sl_ip_is_v4(&member->ip));
+    tunnel->outer = outer_mtu(worker, pool, &member->ip, mtu);
+    tunnel->mtu = (uint16_t)(tunnel->outer - tunnel->overhead);
+    tunnel->cuts = !(packet->flags & PACKET_V4) && tunnel->mtu < LEAST_V6;
+    tunnel->mtu = tunnel->cuts ? LEAST_V6 : tunnel->mtu;
     return true;
 }
 
@@ -135,7 +179,8 @@ static bool fits(struct burst *burst, struct packet *packet, const struct tunnel
                       0, 0);
         return false;
     }
-    if (packet->l3_len <= tunnel->mtu || (v4 && !(packet->flags & PACKET_DF)))
+    if (packet->l3_len <= tunnel->mtu ||
+        (!(packet->flags & PACKET_DF) && (v4 || sl_ip_is_v4(tunnel->member))))
         return true; // or the tunnel's own packets are cut
     packet_reject(burst, packet, SL_DROP_mtu_exceeded, v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_TOO_BIG,
                   v4 ? 4 : 0, tunnel->mtu);
@@ -159,8 +204,37 @@ static void hop_count(const struct packet *packet)
     sl_csum_patch(&ip->checksum, diff);
 }
 
-// UDP's checksum over IPv4 may be left out, as the draft says; over IPv6 it may be for tunnels (RFC 6935). Its source
-// port spreads flows over the receiver's queues.
+// The tunnel's own packets, of IPv4.
+static bool may_be_cut(const struct packet *packet, const struct tunnel *tunnel)
+{
+    return packet->flags & PACKET_V4 ? !(packet->flags & PACKET_DF) : tunnel->cuts;
+}
+
+// Over however many segments the packet has; each may begin at an odd byte of the message.
+static uint64_t sum_of(const struct rte_mbuf *m, uint32_t skip, uint64_t sum)
+{
+    bool odd = false;
+
+    for (; m != NULL; m = m->next, skip = 0) {
+        const uint8_t *at = rte_pktmbuf_mtod_offset(m, const uint8_t *, skip);
+        size_t len = m->data_len - skip;
+        sum = odd ? sl_csum_add_odd(sum, at, len) : sl_csum_add(sum, at, len);
+        odd ^= len & 1;
+    }
+    return sum;
+}
+
+// Over IPv6 receivers may refuse UDP without a checksum, Linux among them; leaving it out takes an agreement with them
+// (RFC 6935 section 5, RFC 6936 section 4).
+static void udp_checksum(const struct packet *packet, const struct sl_ipv6 *ip, struct sl_udp *udp)
+{
+    uint32_t at = (uint32_t)((const uint8_t *)udp - rte_pktmbuf_mtod(packet->m, const uint8_t *));
+    uint64_t sum = sl_csum_pseudo_v6(ip->src, ip->dst, SL_PROTO_UDP, sl_host16(udp->len));
+
+    udp->checksum = sl_csum_finish_udp(sum_of(packet->m, at, sum));
+}
+
+// UDP's checksum over IPv4 may be left out, as the draft says. Its source port spreads flows over the receiver's queues.
 static void headers_write(struct worker *worker, const struct packet *packet, const struct tunnel *tunnel,
                           void *at)
 {
@@ -173,22 +247,24 @@ static void headers_write(struct worker *worker, const struct packet *packet, co
         .id = (uint16_t)worker->ip_id++,
         .proto = udp ? SL_PROTO_UDP : inner,
         .tos = packet->tos,
-        .dont_fragment = packet->flags & PACKET_DF || !(packet->flags & PACKET_V4),
+        .dont_fragment = !may_be_cut(packet, tunnel),
     };
     uint8_t *behind = sl_emit_ip(at, &ip);
 
     if (!udp)
         return;
     uint16_t sport = (uint16_t)(0xc000 | (packet->hash & 0x3fff));
+    struct sl_udp *header = (struct sl_udp *)behind;
     behind = sl_emit_udp(behind, sport, tunnel->gue_port, (uint16_t)(packet->l3_len + GUE_BYTES));
     memcpy(behind, (const uint8_t[GUE_BYTES]){0, inner, 0, 0}, GUE_BYTES);
+    if (!sl_ip_is_v4(tunnel->member))
+        udp_checksum(packet, at, header);
 }
 
 // The packet is the gateway's own from here on: no error about it can go to the client.
 static bool encapsulate(struct worker *worker, struct packet *packet, const struct tunnel *tunnel)
 {
-    bool v4 = sl_ip_is_v4(tunnel->member),
-         may_cut = packet->flags & PACKET_V4 && !(packet->flags & PACKET_DF);
+    bool v4 = sl_ip_is_v4(tunnel->member), may_cut = may_be_cut(packet, tunnel);
     uint16_t room = (uint16_t)(sizeof(struct sl_eth) + tunnel->overhead);
 
     if (rte_pktmbuf_adj(packet->m, packet->l3_off) == NULL)
@@ -207,6 +283,70 @@ static bool encapsulate(struct worker *worker, struct packet *packet, const stru
     return true;
 }
 
+// The tunnel's packet of IPv6 is larger than its path takes, and what is inside need not be smaller: two fragments, the
+// second in another slot of the burst.
+static bool outer_cut(struct worker *worker, struct burst *burst, struct packet *packet, uint16_t mtu)
+{
+    struct rte_mbuf *piece[2];
+
+    if (burst->count == BURST_MAX ||
+        balance_tunnel_cut(worker, packet->m, mtu, (uint32_t)balance_random(worker->balance), piece) != 0)
+        return false;
+    struct packet *second = &burst->packet[burst->count++];
+    *second = *packet;
+    packet->m = piece[0];
+    second->m = piece[1];
+    packet->l3_len = (uint16_t)(piece[0]->pkt_len - packet->l3_off);
+    second->l3_len = (uint16_t)(piece[1]->pkt_len - second->l3_off);
+    packet_to(burst, second, PACKET_NEIGHBOR);
+    return true;
+}
+
+static void enter(struct worker *worker, struct burst *burst, struct packet *packet,
+                  const struct tunnel *tunnel)
+{
+    if (!encapsulate(worker, packet, tunnel)) {
+        packet_drop(worker, packet, SL_DROP_no_memory);
+        return;
+    }
+    packet->nexthop = tunnel->nexthop;
+    packet->port_out = tunnel->port_out;
+    if (unlikely(tunnel->cuts && packet->l3_len > tunnel->outer && packet->flags & PACKET_V6) &&
+        !outer_cut(worker, burst, packet, tunnel->outer)) {
+        packet_drop(worker, packet, SL_DROP_fragment_no_memory);
+        return;
+    }
+    packet_to(burst, packet, PACKET_NEIGHBOR);
+}
+
+// IPv6 cuts only at the source, so an IPv4 packet that may be cut is cut before it goes in (RFC 2473 section 7.2). Its
+// pieces take further slots of the burst.
+static void enter_cut(struct worker *worker, struct burst *burst, struct packet *packet,
+                      const struct tunnel *tunnel)
+{
+    struct rte_mbuf *piece[FRAGMENT_MAX];
+    int count = fragment_cut(worker, packet, tunnel->mtu, piece);
+
+    if (count < 0) {
+        packet_drop(worker, packet, SL_DROP_fragment_no_memory);
+        return;
+    }
+    struct packet part = *packet;
+    part.l3_off = sizeof(struct sl_eth);
+    worker_count(worker, SL_COUNTER_fragment_created, (uint64_t)count);
+    for (int i = 0; i < count; i++) {
+        part.m = piece[i];
+        part.l3_len = (uint16_t)(part.m->pkt_len - part.l3_off);
+        if (i > 0 && burst->count == BURST_MAX) {
+            packet_drop(worker, &part, SL_DROP_fragment_no_memory);
+            continue;
+        }
+        struct packet *slot = i == 0 ? packet : &burst->packet[burst->count++];
+        *slot = part;
+        enter(worker, burst, slot, tunnel);
+    }
+}
+
 static void send_tunneled(struct worker *worker, struct burst *burst, struct packet *packet,
                           const struct sl_balance_pool *pool, const struct sl_balance_member *member)
 {
@@ -219,13 +359,44 @@ static void send_tunneled(struct worker *worker, struct burst *burst, struct pac
     if (!fits(burst, packet, &tunnel))
         return;
     hop_count(packet);
-    if (!encapsulate(worker, packet, &tunnel)) {
-        packet_drop(worker, packet, SL_DROP_no_memory);
+    if (packet->l3_len > tunnel.mtu && packet->flags & PACKET_V4 && !sl_ip_is_v4(tunnel.member))
+        enter_cut(worker, burst, packet, &tunnel);
+    else
+        enter(worker, burst, packet, &tunnel);
+}
+
+uint16_t balance_way_mtu(const struct worker *worker, const struct sl_balance_pool *pool,
+                         const struct sl_balance_member *member, bool v4)
+{
+    const struct tables *tables = worker->tables;
+    const struct sl_nexthop *nexthop = &tables->nexthop[route_lookup_one(tables, &member->ip, 0)];
+    uint16_t mtu = (uint16_t)(outer_mtu(worker, pool, &member->ip, tables->port[nexthop->port].mtu) -
+                              overhead_of(pool, sl_ip_is_v4(&member->ip)));
+
+    return !v4 && mtu < LEAST_V6 ? LEAST_V6 : mtu;
+}
+
+// Which member the flow has, only its owner knows: what the first one's tunnel takes is told.
+void balance_way_clamp(struct worker *worker, struct packet *packet)
+{
+    const struct sl_balance_table *table = worker->tables->balance;
+    const struct sl_flow_key key = {.src = packet->key.dst,
+                                    .dst = packet->key.src,
+                                    .sport = packet->key.dport,
+                                    .dport = packet->key.sport};
+    uint32_t index = balance_service_of(worker->tables->balance_binding, &key, packet->key_proto);
+
+    if (index == SL_BALANCE_NONE || !(packet->flags & PACKET_L4_KNOWN))
         return;
-    }
-    packet->nexthop = tunnel.nexthop;
-    packet->port_out = tunnel.port_out;
-    packet_to(burst, packet, PACKET_NEIGHBOR);
+    const struct sl_balance_pool *pool = &sl_balance_pools(table)[sl_balance_services(table)[index].pool];
+    if ((pool->way != SL_BALANCE_IPIP && pool->way != SL_BALANCE_GUE) || pool->count == 0)
+        return;
+    bool v4 = packet->flags & PACKET_V4;
+    uint16_t headers =
+        (uint16_t)(sizeof(struct sl_tcp) + (v4 ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6)));
+    mss_clamp(
+        worker, packet,
+        (uint16_t)(balance_way_mtu(worker, pool, &sl_balance_members(table)[pool->first], v4) - headers));
 }
 
 void balance_way_send(struct worker *worker, struct burst *burst, struct packet *packet,

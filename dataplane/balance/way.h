@@ -34,6 +34,18 @@ int balance_way_prepare(struct worker *worker, const struct sl_balance_pool *poo
 void balance_way_send(struct worker *worker, struct burst *burst, struct packet *packet,
                       const struct sl_balance_pool *pool, const struct sl_balance_member *member);
 
+// Bytes of a client's packet that the tunnel to this member takes.
+uint16_t balance_way_mtu(const struct worker *worker, const struct sl_balance_pool *pool,
+                         const struct sl_balance_member *member, bool v4);
+
+// Lowers the MSS of an answer to a SYN that a member behind a tunnel sent past us, and that we merely route: what its
+// client sends has to fit in the tunnel (RFC 4459 section 3.2).
+void balance_way_clamp(struct worker *worker, struct packet *packet);
+
+// The station that a next hop with NEXTHOP_MEMBER names. False: these tables have no such member on this port's link.
+// Any thread.
+bool balance_way_station(const struct tables *tables, uint32_t nexthop, uint16_t port, struct sl_ip *ip);
+
 // Is the flow's member reached by such a way? Then pool and member are set.
 bool balance_way_is_other(const struct worker *worker, const struct sl_flow *flow,
                           const struct sl_balance_pool **pool, const struct sl_balance_member **member);

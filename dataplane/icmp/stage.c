@@ -2,6 +2,7 @@
 // The ICMP stage: packets that another stage rejected are counted as dropped, and answered with an ICMP error
 // where the RFCs allow and the rate limit has room. The answer takes the packet's place in the burst and goes
 // on to be routed. Called by pipeline_run, on the worker's thread.
+#include "balance/family.h"
 #include "icmp/error.h"
 #include "icmp/limit.h"
 #include "wire/headers.h"
@@ -34,12 +35,12 @@ static void become_error(struct worker *worker, struct burst *burst, struct pack
 }
 
 // The error to send, or NULL: silence.
-static struct rte_mbuf *make_error(struct worker *worker, const struct packet *packet,
+static struct rte_mbuf *make_error(struct worker *worker, struct packet *packet,
                                    const struct sl_ip **source)
 {
     const struct sl_settings *settings = worker->tables->settings;
 
-    if (!icmp_error_allowed(packet))
+    if (!icmp_error_allowed(packet) || !family_restore(worker, packet))
         return NULL;
     *source = icmp_error_source(worker->tables, packet);
     if (*source == NULL) // no address of ours in this family

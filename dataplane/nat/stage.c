@@ -2,9 +2,11 @@
 // The NAT stage: packets of known flows are translated in place and go on with the flow's cached next hop; packets
 // of none are judged (open.c) and, where they open a flow, translated by it. The key of a packet stays as it
 // arrived: an ICMP error about the packet is made from it. On the worker's thread.
+#include "balance/family.h"
 #include "balance/flow.h"
 #include "balance/open.h"
 #include "balance/rewrite.h"
+#include "balance/toa.h"
 #include "balance/way.h"
 #include "flow/end.h"
 #include "flow/flow.h"
@@ -154,6 +156,43 @@ static bool send_untranslated(struct worker *worker, struct burst *burst, struct
     return true;
 }
 
+static void tell_client(struct worker *worker, struct packet *packet, const struct sl_flow *flow,
+                        uint32_t direction)
+{
+    if (direction == 0)
+        toa_add(worker, packet, flow);
+    else
+        toa_clamp(worker, packet, flow);
+}
+
+// To the other family (RFC 7915).
+static __rte_noinline void cross(struct worker *worker, struct burst *burst, struct packet *packet,
+                                 uint32_t ref, bool turned, const struct sl_flow_key *to)
+{
+    struct sl_flow *flow = &worker->flows->entry[ref >> 1];
+    uint16_t len_bytes = packet->l3_len;
+    uint32_t cached = ref & 1 ? flow->nexthop1 : flow->nexthop0;
+    bool valid = flow->route_epoch == worker->flows->route_epoch;
+
+    if (packet->flags & PACKET_ICMP_ERROR) {
+        if (!family_translate_error(worker, packet, to))
+            return;
+        packet->flow = FLOW_NONE; // its way may be another than the flow's
+        worker_count(worker, SL_COUNTER_nat_icmp_error, 1);
+    } else {
+        if (!family_translate(worker, burst, packet, to, valid ? cached : 0))
+            return;
+        packet->flow = ref;
+        track(worker, packet, flow, ref);
+        flow->seen_ms = worker->now_ms;
+        account(flow, ref & 1, len_bytes);
+        if (toa_wanted(worker, packet, flow))
+            tell_client(worker, packet, flow, ref & 1);
+    }
+    packet->flags |= PACKET_TRANSLATED;
+    send_on(worker, burst, packet, flow, ref & 1, turned);
+}
+
 static __rte_noinline void translate_balanced(struct worker *worker, struct burst *burst,
                                               struct packet *packet, uint32_t ref, bool turned)
 {
@@ -176,6 +215,10 @@ static __rte_noinline void translate_balanced(struct worker *worker, struct burs
         send_untranslated(worker, burst, packet, flow, ref))
         return;
     const struct sl_flow_key *to = direction ? &flow->key0 : &flow->key1;
+    if (family_crosses(packet, to)) {
+        cross(worker, burst, packet, ref, turned, to);
+        return;
+    }
     packet->flow = ref;
     packet->flags |= PACKET_TRANSLATED;
     if (unlikely(packet->flags & PACKET_ICMP_ERROR)) {
@@ -187,6 +230,8 @@ static __rte_noinline void translate_balanced(struct worker *worker, struct burs
         flow->seen_ms = worker->now_ms;
         account(flow, direction, packet->l3_len);
         balance_rewrite(packet, to);
+        if (unlikely(toa_wanted(worker, packet, flow)))
+            tell_client(worker, packet, flow, direction);
     }
     send_on(worker, burst, packet, flow, direction, turned);
 }

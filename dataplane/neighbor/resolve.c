@@ -3,6 +3,7 @@
 // handed over and once a pass for the timers; never by a worker. What an event means is decided in nud.c; here it
 // is carried out.
 #include <stdlib.h>
+#include "balance/way.h"
 #include "icmp/limit.h"
 #include "neighbor/message.h"
 #include "neighbor/resolve.h"
@@ -182,7 +183,11 @@ static bool waits_for(const struct house *house, struct rte_mbuf *m, struct sl_i
     const struct sl_eth *eth = rte_pktmbuf_mtod(m, const struct sl_eth *);
     const struct tables *tables = house->tables;
 
-    if (handover->nexthop >= tables->route->nexthop_count || handover->port_out >= tables->port_count)
+    if (handover->port_out >= tables->port_count)
+        return false;
+    if (handover->nexthop & NEXTHOP_MEMBER)
+        return balance_way_station(tables, handover->nexthop, handover->port_out, ip);
+    if (handover->nexthop >= tables->route->nexthop_count)
         return false;
     const struct sl_nexthop *nexthop = &tables->nexthop[handover->nexthop];
     if (nexthop->port != handover->port_out)

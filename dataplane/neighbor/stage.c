@@ -6,6 +6,7 @@
 // for its destination MAC, to the housekeeping thread, which asks and sends it on.
 #include "neighbor/mss.h"
 #include "neighbor/neighbor.h"
+#include "balance/way.h"
 #include "route/fragment.h"
 #include "route/route.h"
 #include "wire/headers.h"
@@ -37,14 +38,22 @@ struct ways {
     } recent[RECENT];
 };
 
+// The station that the next hop names; false: it is the packet's own destination.
+static bool station_of(const struct worker *worker, const struct packet *packet, struct sl_ip *ip)
+{
+    if (unlikely(packet->nexthop & NEXTHOP_MEMBER))
+        return balance_way_station(worker->tables, packet->nexthop, packet->port_out, ip);
+    const struct sl_nexthop *nexthop = &worker->tables->nexthop[packet->nexthop];
+    *ip = nexthop->gateway;
+    return nexthop->kind == SL_NEXTHOP_GATEWAY;
+}
+
 static uint32_t way_add(const struct worker *worker, const struct packet *packet, struct ways *ways)
 {
-    const struct sl_nexthop *nexthop = &worker->tables->nexthop[packet->nexthop];
     struct neighbor_query *query = &ways->query[ways->count];
 
     query->port = packet->port_out;
-    if (nexthop->kind == SL_NEXTHOP_GATEWAY) {
-        query->ip = nexthop->gateway;
+    if (station_of(worker, packet, &query->ip)) {
         ways->recent[packet->nexthop % RECENT].nexthop = packet->nexthop;
         ways->recent[packet->nexthop % RECENT].way = ways->count;
     } else {
@@ -161,7 +170,8 @@ static __rte_noinline void send_pieces(struct worker *worker, struct packet *pac
                                        const struct way_out *way)
 {
     struct rte_mbuf *piece[FRAGMENT_MAX];
-    int count = fragment_cut(worker, packet, way->port->mtu, piece);
+    int count = packet->flags & PACKET_V4 ? fragment_cut(worker, packet, way->port->mtu, piece)
+                                          : fragment_cut_v6(worker, packet, way->port->mtu, piece);
 
     if (count < 0) {
         packet_drop(worker, packet, SL_DROP_fragment_no_memory);
@@ -206,7 +216,7 @@ static bool may_leave(struct worker *worker, struct burst *burst, struct packet 
                       const struct way_out *way, uint8_t ttl)
 {
     bool forwarded = !(packet->flags & PACKET_FROM_HOST);
-    bool may_cut = (packet->flags & (PACKET_V4 | PACKET_DF)) == PACKET_V4;
+    bool may_cut = !(packet->flags & (packet->flags & PACKET_V4 ? PACKET_DF : PACKET_DF | PACKET_FROM_HOST));
 
     if (unlikely(!worker->tx[packet->port_out].up)) {
         packet_drop(worker, packet, SL_DROP_port_down);
@@ -252,7 +262,8 @@ static __rte_noinline void packet_send_slowly(struct worker *worker, struct burs
     }
     bool chain =
         packet->m->nb_segs > 1 && packet->flags & PACKET_V4; // of IPv6, worker_tx() makes one segment
-    if (packet->l3_len > way->port->mtu || chain)
+    bool whole = (packet->flags & (PACKET_V4 | PACKET_DF | PACKET_FROM_HOST)) == 0; // put together by us
+    if (packet->l3_len > way->port->mtu || chain || whole)
         send_pieces(worker, packet, way);
     else
         send_frame(worker, packet, way);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPv4 fragments, both ways: datagrams put together again before translation, because only the first fragment
+// Fragments, both ways: datagrams put together again before translation, because only the first fragment
 // has ports (RFC 4787 REQ-14), and datagrams cut up on the way out of a port with a smaller MTU (RFC 791
 // section 3.2). Every function runs on the worker that owns the table.
 #ifndef ROUTE_FRAGMENT_H
@@ -16,7 +16,7 @@
 struct fragment_table *fragment_table_new(uint32_t datagrams, const struct sl_hash_seed *seed);
 void fragment_table_free(struct fragment_table *table);
 
-// Takes an IPv4 fragment (PACKET_FRAGMENT). True: the datagram is whole and `packet` is now it: one chain of
+// Takes a fragment of either family (PACKET_FRAGMENT). True: the datagram is whole and `packet` is now it: one chain of
 // mbufs, parsed again, without PACKET_FRAGMENT and without DF; the caller moves it on. False: the packet is
 // gone from the burst (PACKET_GONE), held or dropped (fragment_tiny, fragment_overlap, fragment_duplicate,
 // fragment_table_full).
@@ -34,5 +34,11 @@ void fragment_tick(struct worker *worker);
 // than the MTU allows, or more than FRAGMENT_MAX pieces).
 int fragment_cut(struct worker *worker, struct packet *packet, uint16_t mtu,
                  struct rte_mbuf *out[FRAGMENT_MAX]);
+
+// The same for an IPv6 packet with a fragment header marked PACKET_WHOLE_MARK (RFC 8200 section 4.5). Cut anew it goes
+// in pieces of 1,280 bytes at most, which every link carries: its sender's path MTU discovery does not see ours. One
+// that fits in those loses the header instead (RFC 8021).
+int fragment_cut_v6(struct worker *worker, struct packet *packet, uint16_t mtu,
+                    struct rte_mbuf *out[FRAGMENT_MAX]);
 
 #endif

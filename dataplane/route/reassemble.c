@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IPv4 reassembly before translation: see fragment.h. Called by the flow stage, on the worker's thread; the table is
+// Reassembly before translation, of IPv4 and of IPv6: see fragment.h. Called by the flow stage, on the worker's thread; the table is
 // that worker's own. librte_ip_frag is not used: it takes 8 fragments at most, where a datagram of 64 KB has 45; a
 // duplicate or an overlap makes it lose the datagram without saying so; and it does not tell why it dropped.
 //
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include "route/fragment.h"
 #include "wire/checksum.h"
+#include "wire/ipv6.h"
 #include "wire/l4.h"
 #include "worker/parse.h"
 
@@ -20,14 +21,20 @@ struct piece {
     struct rte_mbuf *m;
     uint16_t start, end; // of its payload in the datagram, bytes
     uint16_t data_off;   // of its payload in the frame
+    uint16_t headers;    // bytes of IP in front of the payload, that the datagram will have too
     uint16_t l3_off;
     uint32_t next; // sorted by start; also the list of free pieces
 };
 
-struct datagram {
-    sl_be32 src, dst;
-    sl_be16 id;
+// What fragments have in common: source, destination, protocol and identification (RFC 791 section 2.3); of IPv6 the
+// protocol does not count (RFC 8200 section 4.5), and is 0.
+struct name {
+    struct sl_flow_key ends; // the identification in place of the ports
     uint8_t proto;
+};
+
+struct datagram {
+    struct name name;
     bool poisoned;
     uint16_t pieces;
     uint16_t port_in;
@@ -102,21 +109,17 @@ void fragment_table_free(struct fragment_table *table)
 }
 
 // ---- datagrams ------------------------------------------------------------------------------------------------
-// Fragments belong together by source, destination, protocol and identification (RFC 791 section 2.3).
-static uint32_t *bucket_of(struct fragment_table *table, const struct sl_ipv4 *ip)
+static uint32_t *bucket_of(struct fragment_table *table, const struct name *name)
 {
-    struct sl_flow_key key = {
-        .src = sl_ip_v4(ip->src), .dst = sl_ip_v4(ip->dst), .sport = ip->id, .dport = ip->id};
-
-    return &table->bucket[sl_hash_key(&table->seed, &key, ip->proto) & table->mask];
+    return &table->bucket[sl_hash_key(&table->seed, &name->ends, name->proto) & table->mask];
 }
 
-static struct datagram *datagram_find(struct fragment_table *table, const struct sl_ipv4 *ip)
+static struct datagram *datagram_find(struct fragment_table *table, const struct name *name)
 {
-    for (uint32_t i = *bucket_of(table, ip); i != NONE; i = table->datagram[i].chain) {
+    for (uint32_t i = *bucket_of(table, name); i != NONE; i = table->datagram[i].chain) {
         struct datagram *datagram = &table->datagram[i];
-        if (datagram->src == ip->src && datagram->dst == ip->dst && datagram->id == ip->id &&
-            datagram->proto == ip->proto)
+        if (memcmp(&datagram->name.ends, &name->ends, sizeof(name->ends)) == 0 &&
+            datagram->name.proto == name->proto)
             return datagram;
     }
     return NULL;
@@ -135,9 +138,7 @@ static void age_remove(struct fragment_table *table, struct datagram *datagram)
 static void datagram_remove(struct fragment_table *table, struct datagram *datagram)
 {
     uint32_t index = (uint32_t)(datagram - table->datagram);
-    struct sl_ipv4 key = {
-        .src = datagram->src, .dst = datagram->dst, .id = datagram->id, .proto = datagram->proto};
-    uint32_t *link = bucket_of(table, &key);
+    uint32_t *link = bucket_of(table, &datagram->name);
 
     while (*link != index)
         link = &table->datagram[*link].chain;
@@ -171,10 +172,10 @@ static void oldest_give_up(struct worker *worker, enum sl_drop reason)
     datagram_remove(table, oldest);
 }
 
-static struct datagram *datagram_new(struct worker *worker, const struct sl_ipv4 *ip, uint16_t port_in)
+static struct datagram *datagram_new(struct worker *worker, const struct name *name, uint16_t port_in)
 {
     struct fragment_table *table = worker->fragments;
-    uint32_t *bucket = bucket_of(table, ip);
+    uint32_t *bucket = bucket_of(table, name);
 
     if (table->free == NONE)
         oldest_give_up(worker, SL_DROP_fragment_table_full);
@@ -182,10 +183,7 @@ static struct datagram *datagram_new(struct worker *worker, const struct sl_ipv4
     struct datagram *datagram = &table->datagram[index];
     table->free = datagram->chain;
     *datagram = (struct datagram){
-        .src = ip->src,
-        .dst = ip->dst,
-        .id = ip->id,
-        .proto = ip->proto,
+        .name = *name,
         .port_in = port_in,
         .since_ms = worker->now_ms,
         .first = NONE,
@@ -200,26 +198,53 @@ static struct datagram *datagram_new(struct worker *worker, const struct sl_ipv4
 }
 
 // ---- pieces ---------------------------------------------------------------------------------------------------
-// Reads where the fragment belongs. Parse has refused first fragments without their whole transport header and
-// second ones that start inside of it (RFC 1858, RFC 3128), and those that nothing could follow.
-static enum sl_drop piece_read(const struct packet *packet, struct piece *piece, bool *more)
+static void piece_read_v4(const struct packet *packet, struct name *name, struct piece *piece, bool *more)
 {
     const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(packet->m, const struct sl_ipv4 *, packet->l3_off);
-    uint16_t header = (uint16_t)((ip->version_ihl & 0x0f) * 4);
     uint16_t fragment = sl_host16(ip->fragment);
-    uint32_t start = (fragment & SL_IPV4_OFFSET) * 8u;
-    uint32_t end = start + packet->l3_len - header;
 
+    piece->headers = (uint16_t)((ip->version_ihl & 0x0f) * 4);
+    piece->data_off = (uint16_t)(packet->l3_off + piece->headers);
+    piece->start = (uint16_t)((fragment & SL_IPV4_OFFSET) * 8);
     *more = fragment & SL_IPV4_MF;
-    *piece = (struct piece){.m = packet->m,
-                            .start = (uint16_t)start,
-                            .end = (uint16_t)end,
-                            .data_off = packet->l3_off + header,
-                            .l3_off = packet->l3_off,
-                            .next = NONE};
-    if (end + header > UINT16_MAX) // behind the end of the longest datagram there is
-        return SL_DROP_fragment_overlap;
-    return SL_DROP_none;
+    name->ends.sport = name->ends.dport = ip->id;
+    name->proto = ip->proto;
+}
+
+static bool piece_read_v6(const struct packet *packet, struct name *name, struct piece *piece, bool *more)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off);
+    struct sl_ip_view view;
+
+    if (sl_ipv6_view(ip, packet->m->data_len - packet->l3_off, packet->m->pkt_len - packet->l3_off, &view) !=
+            SL_WIRE_OK ||
+        view.fragment_header == 0)
+        return false;
+    const struct sl_ipv6_fragment *fragment =
+        (const struct sl_ipv6_fragment *)(ip + view.fragment_header);
+    piece->headers = (uint16_t)(view.fragment_header + sizeof(*fragment));
+    piece->data_off = (uint16_t)(packet->l3_off + piece->headers);
+    piece->start = view.fragment_off;
+    *more = view.more_fragments;
+    name->ends.sport = (sl_be16)fragment->id;
+    name->ends.dport = (sl_be16)(fragment->id >> 16);
+    return true;
+}
+
+// Reads where the fragment belongs. Parse has refused first fragments without their whole transport header and
+// second ones that start inside of it (RFC 1858, RFC 3128), and those that nothing could follow.
+static enum sl_drop piece_read(const struct packet *packet, struct name *name, struct piece *piece, bool *more)
+{
+    *piece = (struct piece){.m = packet->m, .l3_off = packet->l3_off, .next = NONE};
+    *name = (struct name){.ends = {.src = packet->key.src, .dst = packet->key.dst}};
+    if (packet->flags & PACKET_V4)
+        piece_read_v4(packet, name, piece, more);
+    else if (!piece_read_v6(packet, name, piece, more))
+        return SL_DROP_ipv6_bad_extension;
+    uint32_t end = piece->start + packet->l3_len - piece->headers;
+    piece->end = (uint16_t)end;
+    // Behind the end of the longest datagram there is.
+    return end + piece->headers > UINT16_MAX ? SL_DROP_fragment_overlap : SL_DROP_none;
 }
 
 // Where a piece goes in the sorted list. Most come in order, and the walk is short for what this table takes.
@@ -335,29 +360,46 @@ static struct rte_mbuf *chain_make(struct fragment_table *table, struct datagram
 
 // The header of the first fragment becomes the datagram's. DF goes: it came in pieces, so its sender cannot expect
 // it to cross a smaller MTU whole.
-static void header_mend(struct sl_ipv4 *ip, uint32_t payload)
+static void header_mend_v4(struct sl_ipv4 *ip, uint32_t headers, uint32_t payload)
 {
-    uint16_t header = (uint16_t)((ip->version_ihl & 0x0f) * 4);
-
-    ip->total_len = sl_be16_of((uint16_t)(header + payload));
+    ip->total_len = sl_be16_of((uint16_t)(headers + payload));
     ip->fragment = 0;
     ip->checksum = 0;
-    ip->checksum = sl_csum_ipv4_header(ip, header);
+    ip->checksum = sl_csum_ipv4_header(ip, headers);
+}
+
+// The fragment header stays, for its identification, and says that we may cut the datagram again.
+static void header_mend_v6(struct sl_ipv6 *ip, uint32_t headers, uint32_t payload)
+{
+    struct sl_ipv6_fragment *fragment =
+        (struct sl_ipv6_fragment *)((uint8_t *)ip + headers - sizeof(*fragment));
+
+    ip->payload_len = sl_be16_of((uint16_t)(headers - sizeof(*ip) + payload));
+    fragment->offset = 0;
+    fragment->reserved = PACKET_WHOLE_MARK;
 }
 
 static bool packet_whole(struct worker *worker, struct datagram *datagram, struct packet *packet)
 {
     struct fragment_table *table = worker->fragments;
-    uint16_t l3_off = table->piece[datagram->first].l3_off;
+    const struct piece first = table->piece[datagram->first];
     uint32_t payload = datagram->have;
+    bool v4 = packet->flags & PACKET_V4;
 
     packet->m = chain_make(table, datagram);
-    packet->l3_off = l3_off;
+    packet->l3_off = first.l3_off;
     packet->flags = 0;
     packet->port_in = datagram->port_in;
     datagram_remove(table, datagram);
-    header_mend(rte_pktmbuf_mtod_offset(packet->m, struct sl_ipv4 *, l3_off), payload);
-    enum sl_drop reason = parse_packet(worker, packet);
+    void *ip = rte_pktmbuf_mtod_offset(packet->m, void *, first.l3_off);
+    enum sl_drop reason = SL_DROP_fragment_overlap; // with the first's headers it is longer than any may be
+    if (first.headers + payload <= UINT16_MAX) {
+        if (v4)
+            header_mend_v4(ip, first.headers, payload);
+        else
+            header_mend_v6(ip, first.headers, payload);
+        reason = parse_packet(worker, packet);
+    }
     if (reason != SL_DROP_none) {
         packet_drop(worker, packet, reason);
         return false;
@@ -370,18 +412,18 @@ bool fragment_reassemble(struct worker *worker, struct burst *burst, struct pack
 {
     struct fragment_table *table = worker->fragments;
     struct piece piece;
-    bool more;
-    enum sl_drop reason = piece_read(packet, &piece, &more);
+    struct name name;
+    bool more = false;
+    enum sl_drop reason = piece_read(packet, &name, &piece, &more);
 
     (void)burst;
     if (reason != SL_DROP_none) {
         packet_drop(worker, packet, reason);
         return false;
     }
-    const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(packet->m, const struct sl_ipv4 *, packet->l3_off);
-    struct datagram *datagram = datagram_find(table, ip);
+    struct datagram *datagram = datagram_find(table, &name);
     if (!datagram)
-        datagram = datagram_new(worker, ip, packet->port_in);
+        datagram = datagram_new(worker, &name, packet->port_in);
     reason = piece_add(worker, datagram, &piece, more);
     if (reason != SL_DROP_none) {
         packet_drop(worker, packet, reason);

@@ -7,10 +7,12 @@
 #include "steer/steer.h"
 
 #include "balance/binding.h"
+#include "balance/path.h"
 #include "nat/binding.h"
 #include "nat/share.h"
 #include "route/fragment.h"
 #include "wire/headers.h"
+#include "wire/ipv6.h"
 
 // Only what is unicast between two hosts has a session; the rest is for the route stage to judge.
 static bool may_be_translated(const struct packet *packet)
@@ -86,7 +88,12 @@ static uint32_t owner_balanced(const struct worker *worker, const struct balance
                                const struct packet *packet, bool past_member)
 {
     struct sl_ip src = packet->key.src, dst = packet->key.dst;
+    struct balance_inner inner;
 
+    if (unlikely(balance_path_inner(balance, packet, &inner))) {
+        src = inner.key.src;
+        return inner.whole ? balance_owner(&src, worker->count) : worker->index;
+    }
     if (balance_service_of(balance, &packet->key, packet->key_proto) != SL_BALANCE_NONE)
         return balance_owner(&src, worker->count);
     if (past_member || !balance_filter_has(balance, &src) ||
@@ -107,14 +114,17 @@ static uint32_t owner_of_packet(const struct worker *worker, const struct burst 
     return owner != SL_BALANCE_NONE ? owner : steer_owner_nat(worker, &packet->key, packet->key_proto);
 }
 
-// Fragments of datagrams that are merely routed stay as they are.
+// Fragments of datagrams that are merely routed stay as they are. Of IPv6 exactly, because there a router may not cut.
 static bool concerns_us(const struct worker *worker, const struct packet *packet)
 {
     const struct nat_binding *binding = worker->tables->nat_binding;
 
-    if (worker->tables->balance_binding && balance_concerns(worker->tables->balance_binding, &packet->key))
+    const struct balance_binding *balance = worker->tables->balance_binding;
+
+    if (balance && balance_concerns(balance, &packet->key) &&
+        (packet->flags & PACKET_V4 || balance_has_ends(balance, &packet->key)))
         return true;
-    if (binding->table == NULL)
+    if (binding->table == NULL || packet->flags & PACKET_V6)
         return false;
     return nat_address_find(binding, packet->key.dst.w[3]) ||
            nat_address_find(binding, packet->key.src.w[3]) ||
@@ -153,11 +163,29 @@ void steer_past_member(struct worker *worker, const struct burst *burst, struct 
             burst->hops | STEER_PAST_MEMBER); // does not happen twice, so it is not counted
 }
 
+// IPv6: source, destination and identification (RFC 8200 section 4.5).
+static uint32_t owner_of_fragment_v6(const struct worker *worker, const struct packet *packet)
+{
+    const uint8_t *ip = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off);
+    struct sl_ip src = packet->key.src, dst = packet->key.dst;
+    struct sl_ip_view view;
+
+    if (sl_ipv6_view(ip, packet->m->data_len - packet->l3_off, packet->m->pkt_len - packet->l3_off, &view) !=
+        SL_WIRE_OK)
+        return worker->index;
+    const struct sl_ipv6_fragment *fragment = (const struct sl_ipv6_fragment *)(ip + view.fragment_header);
+    uint64_t mixed = sl_hash_fold(src.q[0] ^ dst.q[1], src.q[1] ^ __builtin_bswap64(dst.q[0]));
+    return sl_hash_scale(sl_hash_fold(mixed ^ 0x9e3779b97f4a7c15u, fragment->id | 0xd6e8feb800000000u),
+                         worker->count);
+}
+
 // One worker for all fragments of a datagram (RFC 791: source, destination, protocol and identification name it).
 static uint32_t owner_of_fragment(const struct worker *worker, const struct packet *packet)
 {
     const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(packet->m, const struct sl_ipv4 *, packet->l3_off);
 
+    if (packet->flags & PACKET_V6)
+        return owner_of_fragment_v6(worker, packet);
     return nat_owner(ip->src ^ __builtin_bswap32(ip->dst) ^ (uint32_t)ip->id << 8 ^ ip->proto, worker->count);
 }
 
@@ -185,10 +213,6 @@ static inline void steer_one(struct worker *worker, struct burst *burst, struct 
     bool fragment = packet->flags & PACKET_FRAGMENT;
 
     if (unlikely(!may_be_translated(packet) || (fragment && !concerns_us(worker, packet)))) {
-        pass(burst, packet);
-        return;
-    }
-    if (unlikely(fragment && packet->flags & PACKET_V6)) {
         pass(burst, packet);
         return;
     }

@@ -25,7 +25,7 @@ struct handover {
     uint16_t port_in;
     uint16_t port_out;
     uint16_t worker;  // that handed it to housekeeping: it knows the flow
-    uint32_t nexthop; // index in the route table
+    uint32_t nexthop; // of struct packet
     uint16_t flags;   // enum packet_flag, of the packet that went to housekeeping
     uint16_t pad;
 };

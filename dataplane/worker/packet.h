@@ -9,6 +9,10 @@
 
 #define BURST_MAX 64
 
+// A packet's next hop that is a member of a pool itself, on a link of ours (direct return): its slot is in the other
+// bits. The packet's own destination, the service's address, says nothing about where to.
+#define NEXTHOP_MEMBER 0x80000000u
+
 // Which stage has to look at the packet next. Each stage handles its own and moves them on; the burst's mask tells
 // which stages have anything to do.
 enum packet_stage {
@@ -61,7 +65,7 @@ struct packet {
     uint8_t tos;
     uint32_t hash;                // of the key, direction-dependent; only of what goes to PACKET_STEER or PACKET_FLOW
     uint32_t flow;                // entry index << 1 | direction, FLOW_NONE
-    uint32_t nexthop;             // index in the route table
+    uint32_t nexthop;             // index in the route table, or NEXTHOP_MEMBER | slot
     uint8_t icmp_type, icmp_code; // of the error to send
     uint16_t icmp_mtu;
     // Addresses and ports as they stand in the packet; of an ICMP error as PACKET_ICMP_ERROR says. key.dst is the
@@ -74,6 +78,11 @@ struct packet {
     uint16_t quote_l4_off; // ICMP error: its transport header, of which 8 bytes at least are there
 };
 static_assert(sizeof(struct packet) <= 128, "two cache lines");
+
+// In the reserved byte of an IPv6 fragment header that is a datagram's only one: put together, or made, by this gateway,
+// which so may cut it again under that identification. Receivers do not look at it (RFC 8200 section 4.5). Of a packet
+// with that mark parse leaves PACKET_DF away; the neighbor stage takes the header out, or cuts.
+#define PACKET_WHOLE_MARK 0x5c
 
 #define FLOW_NONE UINT32_MAX
 

@@ -218,6 +218,13 @@ static enum sl_drop check_mapped(const struct packet *packet)
     return unlikely(sl_ip_is_v4(&dst)) ? SL_DROP_martian_destination : SL_DROP_none;
 }
 
+// Put together by this gateway, which may cut it again: see PACKET_WHOLE_MARK.
+static bool is_whole_of_ours(const struct span *span, const struct sl_ip_view *view)
+{
+    return unlikely(view->fragment_header != 0) && !sl_ip_view_fragment(view) &&
+           span->l3[view->fragment_header + offsetof(struct sl_ipv6_fragment, reserved)] == PACKET_WHOLE_MARK;
+}
+
 static enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
 {
     const struct sl_ipv6 *ip = (const struct sl_ipv6 *)span->l3;
@@ -228,6 +235,7 @@ static enum sl_drop parse_ipv6(struct packet *packet, const struct span *span)
         return drop_of_ipv6[verdict];
     memcpy(&packet->key.src, ip->src, sizeof(ip->src));
     memcpy(&packet->key.dst, ip->dst, sizeof(ip->dst));
+    view.dont_fragment = !is_whole_of_ours(span, &view);
     enum sl_drop mapped = check_mapped(packet);
     if (unlikely(mapped != SL_DROP_none))
         return mapped;
@@ -519,6 +527,15 @@ static __rte_always_inline void parse_one(struct worker *worker, struct burst *b
 // A packet of the gateway's own making, or one that came back unsent: its Ethernet header is yet to be written, so
 // nothing there is held against it. What came back may have been translated: its sender is to be told about the packet
 // that he sent.
+// A member itself did not answer: the service's address, which the packet is for, has no route to look up.
+static void unresolved_member(struct burst *burst, struct packet *packet)
+{
+    bool v4 = packet->flags & PACKET_V4;
+
+    packet_reject(burst, packet, SL_DROP_neighbor_unresolved,
+                  v4 ? SL_ICMP_UNREACHABLE : SL_ICMP6_UNREACHABLE, v4 ? 1 : 3, 0);
+}
+
 static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     packet->l3_off = sizeof(struct sl_eth);
@@ -528,6 +545,8 @@ static void parse_own(struct worker *worker, struct burst *burst, struct packet 
         drop = SL_DROP_neighbor_unresolved; // its flow has ended meanwhile
     if (drop != SL_DROP_none)
         packet_drop(worker, packet, drop);
+    else if (packet->flags & PACKET_UNRESOLVED && handover_of(packet->m)->nexthop & NEXTHOP_MEMBER)
+        unresolved_member(burst, packet);
     else
         packet_to(burst, packet, PACKET_ROUTE);
 }

@@ -178,12 +178,12 @@ static int check_listens(struct check *check)
 
 // ---- one service ------------------------------------------------------------------------------------------------
 
-// An address is translated within its family; tunnels take any in any.
+// A client's address has no form in the other family, so only what changes it too crosses; tunnels take any in any.
 static void check_families(struct check *check, unsigned i, const struct sl_config_server_pool *pool)
 {
     const struct sl_config_service *service = &check->config->services[i];
 
-    if (pool->way == SL_BALANCE_IPIP || pool->way == SL_BALANCE_GUE)
+    if (pool->way == SL_BALANCE_IPIP || pool->way == SL_BALANCE_GUE || pool->way == SL_BALANCE_FULL_NAT)
         return;
     for (unsigned k = 0; k < service->addresses_count; k++) {
         bool v6 = strchr(service->addresses[k], ':') != NULL;
@@ -192,7 +192,8 @@ static void check_families(struct check *check, unsigned i, const struct sl_conf
             if ((strchr(pool->members[j].address, ':') != NULL) == v6)
                 continue;
             check_at(check, "services[%u].addresses[%u]", i, k);
-            check_mend(check, "make a service and a pool for each family");
+            check_mend(check, "write 'way: full-nat' with 'sources' of the member's family, or make a service and a pool for "
+                              "each family");
             check_error(check, "%s cannot be translated to the %s member %s of pool '%s'",
                         service->addresses[k], v6 ? "IPv4" : "IPv6", pool->members[j].address, pool->name);
             return;
@@ -311,12 +312,28 @@ static int check_names(struct check *check)
     return 0;
 }
 
+// Looked at by the host itself: a blackhole there would swallow what it sends to the service.
+static void check_announce(struct check *check)
+{
+    uint32_t table = check->config->announce.table;
+
+    if (table < 253 || table > 255)
+        return;
+    check_at(check, "announce.table");
+    check_mend(check, "take a number of your own, such as 184");
+    check_error(check, "table %u is the kernel's '%s'", table,
+                table == 253   ? "default"
+                : table == 254 ? "main"
+                               : "local");
+}
+
 int check_services(struct check *check)
 {
     const struct sl_config *config = check->config;
     bool *used = calloc((size_t)config->pools_count + 1, sizeof(*used));
     int error = used ? check_names(check) : -ENOMEM;
 
+    check_announce(check);
     for (unsigned i = 0; !error && i < config->services_count; i++)
         check_service(check, i, used);
     for (unsigned i = 0; !error && i < check->service_address_count; i++)

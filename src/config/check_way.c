@@ -122,6 +122,11 @@ void check_way(struct check *check, unsigned i)
     check_sources(check, i);
     if (pool->way != SL_BALANCE_DNAT && pool->way != SL_BALANCE_FULL_NAT)
         check_unchanged(check, i);
+    if (pool->way != SL_BALANCE_FULL_NAT && pool->client_address) {
+        check_at(check, "pools[%u].client-address", i);
+        check_mend(check, "take it out: members see the client's address by the way %s", check_way_name(pool->way));
+        check_error(check, "'client-address' goes with full-nat");
+    }
     if (pool->way != SL_BALANCE_GUE && pool->tunnel_port != 6080) {
         check_at(check, "pools[%u].tunnel-port", i);
         check_mend(check, "take it out; it goes with gue");

@@ -142,6 +142,8 @@ struct sl_config_service {
     uint8_t affinity_len_v4, affinity_len_v6;
     int when_full, when_flooded;                                // bool: without a flow, instead of dropped
     uint32_t timeout_new, timeout_established, timeout_closing; // seconds; 0: as nat.timeouts
+    bool announce;           // as a host route in the table of struct sl_config_announce
+    uint32_t announce_least; // members that must get new flows; default 1
 };
 
 struct sl_config_member {
@@ -203,6 +205,7 @@ struct sl_config_server_pool {
     int balance;          // enum sl_balance_method
     int way;              // enum sl_balance_way
     int on_down;          // enum sl_balance_on_down
+    int client_address;   // 0: not told to members, 1: TCP option 254
     uint32_t maglev_size; // 0, keyword `auto`
     uint32_t slow_start;  // seconds
     char **sources;       // addresses that packets are sent from, of full NAT and tunnels
@@ -212,6 +215,12 @@ struct sl_config_server_pool {
     struct sl_config_member *members;
     unsigned members_count;
     struct sl_config_health health;
+};
+
+struct sl_config_announce {
+    bool enabled;               // default true
+    uint32_t table, metric;     // of the kernel
+    uint32_t delay, dead_after; // milliseconds
 };
 
 struct sl_config {
@@ -232,6 +241,7 @@ struct sl_config {
     struct sl_config_server_pool *pools;
     unsigned pools_count;
     uint64_t balance_seed; // gateways with the same choose alike
+    struct sl_config_announce announce;
     struct sl_config_prefilter prefilter;
     struct sl_config_flow flow;
     struct sl_config_icmp icmp;

@@ -262,6 +262,8 @@ const struct sl_key sl_config_keys[] = {
      .example = "0",
      .help = "Gateways with the same pools and the same seed send a flow to the same member. Another number "
              "on gateways that serve alone keeps strangers from choosing a member by their own port."},
+    {"announce", SL_KEY_MAP, FIELD(sl_config, announce), .keys = sl_announce_keys,
+     .help = "How services with `announce: true` are told to a routing daemon on this host."},
     {"prefilter", SL_KEY_MAP, FIELD(sl_config, prefilter), .keys = prefilter_keys,
      .help = "What is dropped before anything else looks at it; in the kernel's XDP hook on AF_XDP ports."},
     {"flow", SL_KEY_MAP, FIELD(sl_config, flow), .keys = flow_keys, .help = "The session tables."},

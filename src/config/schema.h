@@ -72,6 +72,7 @@ struct sl_key {
 extern const struct sl_key sl_config_keys[];
 extern const struct sl_key sl_service_keys[];
 extern const struct sl_key sl_server_pool_keys[];
+extern const struct sl_key sl_announce_keys[];
 
 // Where a field lies. The rest of a row is written with designated initialisers, so that it can be read.
 #define SL_FIELD(structure, member)                                                                          \

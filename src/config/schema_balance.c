@@ -28,6 +28,7 @@ static const struct sl_word way_words[] = {{"dnat", SL_BALANCE_DNAT},
                                            {"direct", SL_BALANCE_DIRECT},
                                            {"ipip", SL_BALANCE_IPIP},
                                            {"gue", SL_BALANCE_GUE}};
+static const struct sl_word client_words[] = {{"none", 0}, {"toa", 1}};
 static const struct sl_word down_words[] = {
     {"keep", SL_BALANCE_KEEP}, {"reset", SL_BALANCE_RESET}, {"move", SL_BALANCE_MOVE}};
 static const struct sl_word same_words[] = {{"same", MEMBER_SAME_PORT}};
@@ -86,6 +87,14 @@ const struct sl_key sl_service_keys[] = {
      .help = "How long answered flows live without a packet. 0: likewise."},
     {"timeout-closing", SL_KEY_UINT, FIELD(sl_config_service, timeout_closing), .max = 604800,
      .unit = "seconds", .example = "15", .help = "How long closing connections are remembered. 0: likewise."},
+    {"announce", SL_KEY_BOOL, FIELD(sl_config_service, announce), .example = "true",
+     .help =
+         "Whether its addresses are host routes in the kernel table of `announce`, for BGP, while its pool "
+         "serves. An address of several such services is there while one of them serves."},
+    {"announce-least", SL_KEY_UINT, FIELD(sl_config_service, announce_least), .min = 1, .max = 65535,
+     .fallback = 1, .unit = "members", .example = "2",
+     .help = "Members that must get new flows for that: where fewer cannot carry the load, other gateways "
+             "should."},
     {0},
 };
 
@@ -194,7 +203,9 @@ static const struct sl_key health_keys[] = {
      .help = "Whether a member is well that neither answers nor refuses the datagram."},
     {"script", SL_KEY_TEXT, SL_TEXT_FILE, FIELD(sl_config_health, script),
      .example = "/usr/local/lib/check-web",
-     .help = "Program that is run, without a shell, as sluiced's user."},
+     .help = "Program that is run, without a shell, as sluiced's user and with its rights (mostly root's): "
+             "neither it "
+             "nor its directory may be writable by others."},
     {"arguments", SL_KEY_TEXTS, SL_TEXT_FREE, LIST(sl_config_health, arguments), .max = 32, .ordered = true,
      .example = "[\"{address}\", \"{port}\"]",
      .help = "Its arguments; `{address}` and `{port}` stand for the member's."},
@@ -202,6 +213,27 @@ static const struct sl_key health_keys[] = {
      .help = "Signs of trouble that the data plane sees in the flows themselves."},
     {"damping", SL_KEY_MAP, FIELD(sl_config_health, damping), .keys = damping_keys,
      .help = "Members that come and go are held back."},
+    {0},
+};
+
+const struct sl_key sl_announce_keys[] = {
+    {"enabled", SL_KEY_BOOL, FIELD(sl_config_announce, enabled), .fallback = true, .example = "false",
+     .help = "false: all is withdrawn, and packets that come all the same are still balanced: before "
+             "maintenance."},
+    {"table", SL_KEY_UINT, FIELD(sl_config_announce, table), .min = 1, .max = UINT32_MAX, .fallback = 184,
+     .unit = "", .example = "184",
+     .help = "Kernel routing table for the routes (`blackhole`, protocol 184). Nothing else should use it."},
+    {"metric", SL_KEY_UINT, FIELD(sl_config_announce, metric), .min = 1, .max = UINT32_MAX, .fallback = 1024,
+     .unit = "", .example = "1024", .help = "Their metric, which a routing daemon's filters can read."},
+    {"delay", SL_KEY_UINT, FIELD(sl_config_announce, delay), .max = DAY_MS, .fallback = 3000,
+     .unit = "milliseconds", .example = "10000",
+     .help =
+         "How long a pool must serve without a break before its service is announced, so that one that comes "
+         "and goes does not make BGP flap. Withdrawing does not wait."},
+    {"dead-after", SL_KEY_UINT, FIELD(sl_config_announce, dead_after), .max = DAY_MS, .fallback = 2000,
+     .unit = "milliseconds", .example = "5000",
+     .help =
+         "How long the data plane may be missing before all is withdrawn: longer than its restart takes."},
     {0},
 };
 
@@ -222,22 +254,28 @@ const struct sl_key sl_server_pool_keys[] = {
          "How packets get to members. `dnat`: the destination is translated, so members must send their "
          "answers "
          "through the gateway. `full-nat`: the source too, to one of `sources`, so members need no route to "
-         "clients, and do not see who they are; TCP and UDP. `direct`: unchanged, to members on a link of "
+         "clients, and do not see who they are; TCP and UDP; between IPv6 services and IPv4 members too, "
+         "and the reverse. `direct`: unchanged, to members on a link of "
          "ours that have the service's address too and answer clients themselves. `ipip`, `gue`: unchanged "
-         "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise."},
+         "in a tunnel from one of `sources`, to members anywhere that unpack it and do likewise. Members of the "
+         "last three have no `port`. How to set such servers up: docs/operations.md."},
     {"sources", SL_KEY_TEXTS, SL_TEXT_STATION, LIST(sl_config_server_pool, sources), .max = 256,
      .ordered = true, .example = "[10.0.0.200]",
      .help = "Addresses that packets to members are sent from with `full-nat`, `ipip` and `gue`, at least "
              "one of each "
              "family that members have. With `full-nat` they are the pool's alone: each is good for 64512 "
              "flows to a member at a time."},
+    {"client-address", SL_KEY_ENUM, FIELD(sl_config_server_pool, client_address), WORDS(client_words),
+     .example = "toa",
+     .help = "How members of `full-nat` hear of a TCP client's address and port. `none`: not at all; `toa`: by "
+             "TCP option 254 in the connection's first segments after the SYN, as the `toa` modules of Linux "
+             "servers read it. The MSS told to clients leaves room for it."},
     {"tunnel-port", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_port), .min = 1, .max = 65535,
      .fallback = 6080, .unit = "", .example = "6080", .help = "UDP port that members take `gue` on."},
     {"tunnel-mtu", SL_KEY_UINT, FIELD(sl_config_server_pool, tunnel_mtu), .min = 576, .max = 9216,
      .fallback = AUTO, .unit = "bytes", WORDS(auto_words), .example = "1500",
-     .help = "Largest packet, tunnel included, that the way to the members takes; `auto`: the port's MTU. "
-             "Clients "
-             "are told what is left of it."},
+     .help = "Largest packet, tunnel included, that the way to the members takes; `auto`: the port's MTU, "
+             "or less where a router on the way says so. Clients are told what is left of it."},
     {"on-down", SL_KEY_ENUM, FIELD(sl_config_server_pool, on_down), .fallback = SL_BALANCE_KEEP,
      WORDS(down_words), .example = "reset",
      .help =

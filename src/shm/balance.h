@@ -86,7 +86,7 @@ enum sl_balance_method {
     SL_BALANCE_LEAST,                // eligible members once each: the one with the fewest flows
     SL_BALANCE_WEIGHTED_LEAST,       // the same, by flows / effective weight
     SL_BALANCE_SOURCE_HASH,          // maglev table: entry[scale(hash of the source address)]
-    SL_BALANCE_TWO_CHOICES,          // by weight: two random entries, the one with fewer flows
+    SL_BALANCE_TWO_CHOICES,          // two entries drawn by weight, the one with fewer flows for its weight
     SL_BALANCE_METHODS
 };
 

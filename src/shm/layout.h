@@ -342,7 +342,8 @@ enum sl_flow_flag {
     SL_FLOW_SYN_1 = 1 << 4,
     SL_FLOW_INBOUND = 1 << 5, // opened from outside: key0 is (remote, outside), key1 (inside, remote)
     SL_FLOW_HAIRPIN = 1 << 6, // the remote end is an outside address of ours: translate the inside's packets again
-    SL_FLOW_CONTACT = 1 << 7, // counted among those its mapping has sent to (derived)
+    SL_FLOW_CONTACT = 1 << 7, // of NAT's kinds: counted among those its mapping has sent to (derived)
+    SL_FLOW_CUT = 1 << 7, // of SL_FLOW_BALANCE, not derived: its member was taken away, either end gets resets
 };
 
 // A flow is two keys: [0] as its opener's packets arrive, [1] as the answers arrive. Translation of a packet that

@@ -46,6 +46,7 @@ bool sl_flow_view_of(const struct sl_flow *flow, struct sl_flow_view *view)
     view->proto = flow->proto;
     view->state = flow->state;
     view->inbound = kind == SL_FLOW_BALANCE || (flow->flags & SL_FLOW_INBOUND) != 0;
+    view->cut = kind == SL_FLOW_BALANCE && (flow->flags & SL_FLOW_CUT) != 0;
     view->service = kind == SL_FLOW_BALANCE ? SL_FLOW_SERVICE(flow->mapping) : SL_BALANCE_NONE;
     view->member = kind == SL_FLOW_BALANCE ? SL_FLOW_MEMBER(flow->mapping) : SL_BALANCE_NONE;
     view->seen_ms = flow->seen_ms;

@@ -17,6 +17,7 @@ struct sl_flow_view { // ports in host byte order; of ICMP queries: the identifi
     uint8_t kind;                                          // enum sl_flow_kind
     uint8_t state;                                         // enum sl_flow_state
     bool inbound;                                          // opened from outside
+    bool cut;                                              // SL_FLOW_CUT: resets answer either end
     uint32_t worker;                                       // its owner
     uint32_t service, member;                              // slots, of SL_FLOW_BALANCE; else SL_BALANCE_NONE
     uint32_t seen_ms;                                      // CLOCK_MONOTONIC of its last packet, wrapping

@@ -15,6 +15,9 @@
 #define POOL_MBUFS   8191
 #define SPREAD       (80u << 24) // addresses from 20.0.0.0 on in which routes, sets, destinations lie
 #define SPREAD_BASE  0x14000000u
+#define SERVER_PORT  4000
+#define SOURCES      2           // of full NAT and tunnels
+#define SOURCE_FIRST 0xc633646bu // 198.51.100.107 and on
 #define PROBE_CHAIN  2048
 #define PROBE_CHAINS 400
 
@@ -84,8 +87,54 @@ void gateway_free(struct gateway *g)
     flow_memory_free(g->tuple, g->tuples * sizeof(*g->tuple));
     flow_memory_free(g->routes, g->routes_bytes);
     flow_memory_free(g->prefilter, g->prefilter_bytes);
-    harness_nat_free(g->nat);
+    if (g->balance)
+        harness_balance_free(g->balance);
+    else
+        harness_nat_free(g->nat);
     free(g);
+}
+
+// ---- a gateway that balances -------------------------------------------------------------------------------
+// Direct return asks for a next hop and a neighbor for each member.
+static void members_direct(struct harness_balance *b, uint32_t members)
+{
+    for (uint32_t i = 0; i < RTE_MIN(members, (uint32_t)BENCH_DIRECT_MOST); i++) {
+        char ip[SL_IP_TEXT], prefix[SL_IP_TEXT + 4];
+        snprintf(ip, sizeof(ip), "10.0.0.%u", 20 + i);
+        snprintf(prefix, sizeof(prefix), "%s/32", ip);
+        harness_neighbor(b->h, NAT_LAN, ip);
+        harness_route(b->h, prefix, harness_nexthop(b->h, SL_NEXTHOP_GATEWAY, NAT_LAN, ip));
+        b->member[i].ip = harness_ip_of(ip);
+        b->member[i].port = 0;
+    }
+}
+
+static void service_fill(struct harness_balance *b, enum sl_balance_way way)
+{
+    b->pool[0].way = way;
+    b->pool[0].source_count = b->input.source_count = SOURCES;
+    for (uint32_t i = 0; i < SOURCES; i++) // full NAT: some 60,000 flows to each member's port
+        b->source[i] = sl_ip_v4(sl_be32_of(SOURCE_FIRST + i));
+    b->pool[0].tunnel_port = way == SL_BALANCE_GUE ? 6080 : 0;
+    harness_route(b->h, "20.0.0.0/8", harness_nexthop(b->h, SL_NEXTHOP_GATEWAY, NAT_WAN, "198.51.100.23"));
+}
+
+struct gateway *gateway_balance_new(uint32_t workers, uint32_t capacity, enum sl_balance_method method,
+                                    uint32_t members, enum sl_balance_way way)
+{
+    struct gateway *g = calloc(1, sizeof(*g));
+    struct harness_balance *b = g->balance = harness_balance_new(workers, capacity);
+    g->workers = workers;
+    g->nat = b->n;
+    g->h = b->h;
+    for (uint32_t i = 0; i < workers; i++)
+        g->h->worker[i]->metered = false;
+    harness_balance_simple(b, method, way == SL_BALANCE_DIRECT ? BENCH_DIRECT_MOST : members);
+    service_fill(b, way);
+    if (way == SL_BALANCE_DIRECT)
+        members_direct(b, members);
+    harness_balance_ready(b);
+    return g;
 }
 
 void gateway_flows_end(struct gateway *g)
@@ -222,10 +271,10 @@ static void tuples_new(struct gateway *g, uint32_t count)
     g->tuples = count;
 }
 
-// Both ports as every packet has them unless it says otherwise, and the checksums.
-static void tuple_finish(struct tuple *t)
+// The destination's port, and the checksums.
+static void tuple_finish(struct tuple *t, uint16_t port)
 {
-    t->dport = sl_be16_of(4000);
+    t->dport = sl_be16_of(port);
     t->ip_checksum = t->udp_checksum = 0;
     frame_write(template_frame, t);
     harness_fix_checksums(template_frame);
@@ -254,7 +303,21 @@ void tuples_nat(struct gateway *g, uint32_t count)
             .sport = sl_be16_of((uint16_t)(4096 + i / SUBSCRIBERS)),
             .dst = sl_be32_of(0xc0000200 + (uint32_t)(draw() % 250)),
         };
-        tuple_finish(&g->tuple[i]);
+        tuple_finish(&g->tuple[i], SERVER_PORT);
+    }
+    tuples_shuffle(g);
+}
+
+void tuples_balance(struct gateway *g, uint32_t count)
+{
+    tuples_new(g, count);
+    for (uint32_t i = 0; i < count; i++) {
+        g->tuple[i] = (struct tuple){
+            .src = sl_be32_of(SPREAD_BASE + i % SUBSCRIBERS),
+            .sport = sl_be16_of((uint16_t)(4096 + i / SUBSCRIBERS)),
+            .dst = ip4(BALANCE_VIP),
+        };
+        tuple_finish(&g->tuple[i], 80);
     }
     tuples_shuffle(g);
 }
@@ -271,7 +334,7 @@ static void tuples_to_anywhere(struct gateway *g, uint32_t count, bool allowed)
         g->tuple[i] = (struct tuple){.src = src.w[3],
                                      .sport = sl_be16_of(4096),
                                      .dst = sl_be32_of(SPREAD_BASE + (uint32_t)(draw() % SPREAD))};
-        tuple_finish(&g->tuple[i]);
+        tuple_finish(&g->tuple[i], SERVER_PORT);
     }
 }
 

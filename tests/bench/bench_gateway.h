@@ -8,7 +8,7 @@
 
 #include <string.h>
 #include <rte_launch.h>
-#include "packet/harness_nat.h"
+#include "packet/harness_balance.h"
 
 #define FRAME_BYTES 64 // without the check sequence, as net_null has them
 
@@ -19,6 +19,7 @@ struct tuple { // of a packet to be sent; checksums are computed once
 
 struct gateway {
     struct harness_nat *nat;
+    struct harness_balance *balance; // NULL: it does not balance
     struct harness *h;
     uint32_t workers;
     struct tuple *tuple; // [tuples], in the order of sending
@@ -37,6 +38,11 @@ int bench_run(lcore_function_t *run, void *argument);
 
 // Room for `capacity` flows in each worker's session table; one default route out of the WAN port.
 struct gateway *gateway_new(uint32_t workers, uint32_t capacity);
+// One that balances: a service at TCP and UDP 80 of BALANCE_VIP; clients 20.0.0.0/8 are behind WAN, members behind LAN.
+// At most BALANCE_TEST_PARTS members, and BENCH_DIRECT_MOST where the way is direct return.
+#define BENCH_DIRECT_MOST 8
+struct gateway *gateway_balance_new(uint32_t workers, uint32_t capacity, enum sl_balance_method method,
+                                    uint32_t members, enum sl_balance_way way);
 void gateway_free(struct gateway *g);
 // A default route and `count` - 1 others, of the lengths that are usual in the Internet.
 void gateway_routes(struct gateway *g, uint32_t count);
@@ -47,8 +53,9 @@ void gateway_prefilter(struct gateway *g, uint32_t rules, uint32_t prefixes);
 void gateway_flows_end(struct gateway *g);
 
 // ---- packets -----------------------------------------------------------------------------------------------
-void tuples_nat(struct gateway *g, uint32_t count);    // flows of subscribers, shuffled
-void tuples_routed(struct gateway *g, uint32_t count); // to random destinations
+void tuples_nat(struct gateway *g, uint32_t count);     // flows of subscribers, shuffled
+void tuples_balance(struct gateway *g, uint32_t count); // flows of clients to the service, shuffled
+void tuples_routed(struct gateway *g, uint32_t count);  // to random destinations
 void tuples_allowed(struct gateway *g,
                     uint32_t count); // the same, from sources that the prefilter lets through
 
@@ -70,6 +77,14 @@ static inline void frame_write(struct rte_mbuf *m, const struct tuple *t)
     udp->sport = t->sport;
     udp->dport = t->dport;
     udp->checksum = t->udp_checksum;
+}
+
+// A frame as it was received: it may have got headers in front since.
+static inline void frame_reset(struct rte_mbuf *m)
+{
+    m->data_off = RTE_PKTMBUF_HEADROOM;
+    m->data_len = FRAME_BYTES;
+    m->pkt_len = FRAME_BYTES;
 }
 
 // ---- how fast the core is just now -------------------------------------------------------------------------

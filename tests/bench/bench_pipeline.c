@@ -8,6 +8,9 @@
 //     route=ROUTES      a million destinations over so many routes      flows=DESTINATIONS  over a million routes
 //     prefixes=N        prefilter, one rule with so many prefixes       rules=N  so many rules with 1000 prefixes each
 //     nat=FLOWS         known flows in random order, then new ones
+//     balance[:METHOD[:MEMBERS[:WAY]]]=FLOWS       the same to a service; maglev, 100 members, DNAT
+//     connections[:METHOD[:MEMBERS]]=FLOWS         whole connections through it, so many closed ones lingering: cycles
+//                                                  are per connection (bench_connections.h), counts too
 //
 // Frames are written anew before every burst and only the pipeline is timed, so a burst finds its headers in the
 // cache, as a NIC with direct cache access leaves them, and everything else where the packets before have left it.
@@ -22,6 +25,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <rte_cycles.h>
+#include "bench_connections.h"
 #include "bench_gateway.h"
 #include "worker/loop.h"
 
@@ -31,6 +35,7 @@
 #define MILLION     1000000u
 #define CASE_MOST   (1u << 25)
 #define CHUNKS_MOST (1u << 16)
+#define SECOND      RTE_ALIGN_CEIL(CONNECTIONS_RATE, BURST_MAX) // of connections
 #define RULE_SET    1000 // prefixes of each rule where rules are counted
 
 struct chunk {
@@ -43,6 +48,9 @@ struct bench {
     struct gateway *g;
     struct rte_mbuf *frame[FRAMES];
     uint32_t next_frame, next_tuple;
+    uint16_t in, out;                // ports
+    struct connections *connections; // NULL: packets of flows
+    char label[64];                  // the case as it was named
     uint32_t burst, workers, runs;
     uint32_t bursts[4], burst_kinds;
     uint64_t clock_cycles; // of reading it twice
@@ -52,6 +60,12 @@ struct bench {
     double alone;      // share of the chunks that had the core to themselves
     bool json, stages; // stages: also a run with the meters on
 };
+
+static int usage(const char *text)
+{
+    fprintf(stderr, "bench_pipeline: '%s'? Ways of use stand at the top of bench_pipeline.c\n", text);
+    return 2;
+}
 
 // ---- running -----------------------------------------------------------------------------------------------
 static void clock_measure(struct bench *b)
@@ -67,7 +81,9 @@ static void burst_receive(struct bench *b, struct rte_mbuf **frames)
 {
     for (uint32_t i = 0; i < b->burst; i++) {
         frames[i] = b->frame[b->next_frame++ % FRAMES];
+        frame_reset(frames[i]);
         frame_write(frames[i], &b->g->tuple[b->next_tuple++]);
+        memcpy(harness_eth_of(frames[i])->dst, harness_port_mac(b->in), 6);
         if (b->next_tuple == b->g->tuples)
             b->next_tuple = 0;
     }
@@ -78,7 +94,7 @@ static uint64_t burst_run(struct bench *b, struct worker *worker)
     struct rte_mbuf *frames[BURST_MAX];
     burst_receive(b, frames);
     uint64_t start = rte_rdtsc_precise();
-    pipeline_run(worker, NAT_LAN, frames, (uint16_t)b->burst);
+    pipeline_run(worker, b->in, frames, (uint16_t)b->burst);
     return rte_rdtsc_precise() - start - b->clock_cycles;
 }
 
@@ -90,10 +106,10 @@ static uint64_t rings_run(struct bench *b, struct worker *worker)
 }
 
 // Frames in the tx buffers are as good as sent: they are ours again.
-static uint32_t sent_take(struct worker *worker)
+static uint32_t sent_take(const struct bench *b, struct worker *worker)
 {
-    uint32_t count = worker->tx[NAT_WAN].count;
-    worker->tx[NAT_WAN].count = 0;
+    uint32_t count = worker->tx[b->out].count;
+    worker->tx[b->out].count = 0;
     worker->tx_pending = 0;
     return count;
 }
@@ -109,7 +125,7 @@ static uint64_t round_run(struct bench *b)
     for (uint32_t w = 0; w < b->workers && b->workers > 1; w++)
         cycles += rings_run(b, worker[w]);
     for (uint32_t w = 0; w < b->workers; w++)
-        sent += sent_take(worker[w]);
+        sent += sent_take(b, worker[w]);
     if (sent != b->burst * b->workers) {
         fprintf(stderr, "bench_pipeline: %u of %u packets left\n", sent, b->burst * b->workers);
         exit(1);
@@ -121,7 +137,7 @@ static double packets_run(struct bench *b, uint32_t packets)
 {
     uint64_t cycles = 0;
     for (uint32_t sent = 0; sent < packets; sent += b->burst * b->workers)
-        cycles += round_run(b);
+        cycles += b->connections ? connections_run(b->connections, b->burst, b->clock_cycles) : round_run(b);
     return (double)cycles / packets;
 }
 
@@ -223,8 +239,10 @@ static void meters_set(struct bench *b, bool on)
 
 // ---- cases -------------------------------------------------------------------------------------------------
 // Packets that make nothing new, then the same with the meters on.
-static void steady_measure(struct bench *b, const char *what, uint32_t count)
+static void steady_measure(struct bench *b, const char *suffix, uint32_t count)
 {
+    char what[80];
+    snprintf(what, sizeof(what), "%s%s", b->label, suffix);
     for (uint32_t i = 0; i < b->burst_kinds; i++) {
         b->burst = b->bursts[i];
         packets_run(b, CHUNK);
@@ -248,6 +266,8 @@ static void new_metered(struct bench *b)
 
 static void new_measure(struct bench *b, uint32_t count)
 {
+    char what[80];
+    snprintf(what, sizeof(what), "%s-new", b->label);
     uint32_t fills = RTE_MAX(b->runs * RUN / RTE_MAX(count / CHUNK, 1u), 1u);
     for (uint32_t i = 0; i < b->burst_kinds; i++) {
         b->burst = b->bursts[i];
@@ -257,7 +277,7 @@ static void new_measure(struct bench *b, uint32_t count)
         }
         if (b->stages)
             new_metered(b);
-        show(b, "nat-new", count);
+        show(b, what, count);
     }
 }
 
@@ -266,7 +286,7 @@ static void case_route(struct bench *b, uint32_t routes)
     b->g = gateway_new(b->workers, 64);
     gateway_routes(b->g, routes);
     tuples_routed(b->g, MILLION);
-    steady_measure(b, "route", routes);
+    steady_measure(b, "", routes);
 }
 
 static void case_flows(struct bench *b, uint32_t flows)
@@ -274,7 +294,7 @@ static void case_flows(struct bench *b, uint32_t flows)
     b->g = gateway_new(b->workers, 64);
     gateway_routes(b->g, MILLION);
     tuples_routed(b->g, flows);
-    steady_measure(b, "flows", flows);
+    steady_measure(b, "", flows);
 }
 
 static void case_prefixes(struct bench *b, uint32_t prefixes)
@@ -282,7 +302,7 @@ static void case_prefixes(struct bench *b, uint32_t prefixes)
     b->g = gateway_new(b->workers, 64);
     gateway_prefilter(b->g, 1, prefixes);
     tuples_allowed(b->g, MILLION);
-    steady_measure(b, "prefixes", prefixes);
+    steady_measure(b, "", prefixes);
 }
 
 static void case_rules(struct bench *b, uint32_t rules)
@@ -290,46 +310,106 @@ static void case_rules(struct bench *b, uint32_t rules)
     b->g = gateway_new(b->workers, 64);
     gateway_prefilter(b->g, RTE_MIN(rules, (uint32_t)SL_PREFILTER_RULES), RULE_SET);
     tuples_allowed(b->g, MILLION);
-    steady_measure(b, "rules", rules);
+    steady_measure(b, "", rules);
 }
 
 // New flows only where a burst of them is a burst of new ones. They are the known ones then.
-static void case_nat(struct bench *b, uint32_t flows)
+static void flows_measure(struct bench *b, uint32_t flows)
 {
-    b->g = gateway_new(b->workers, RTE_MAX(flows, 1024u));
-    tuples_nat(b->g, flows);
     if (flows >= 1024)
         new_measure(b, flows);
     b->burst = BURST_MAX / 2;
     packets_run(b, RTE_ALIGN_CEIL(flows, CHUNK)); // makes them where need be, and caches their next hops
-    steady_measure(b, "nat-known", flows);
+    steady_measure(b, "-known", flows);
+}
+
+static void case_nat(struct bench *b, uint32_t flows)
+{
+    b->g = gateway_new(b->workers, RTE_MAX(flows, 1024u));
+    tuples_nat(b->g, flows);
+    flows_measure(b, flows);
+}
+
+// What stands behind the case's name: method, members, way.
+static struct gateway *balanced(struct bench *b, uint32_t capacity)
+{
+    static const char *const method_name[SL_BALANCE_METHODS] = {
+        "maglev",         "round-robin", "weighted-round-robin", "least",
+        "weighted-least", "source-hash", "two-choices"};
+    static const char *const way_name[] = {"dnat", "full-nat", "direct", "ipip", "gue"};
+    char text[64], *rest = text, *part;
+    uint32_t method = SL_BALANCE_MAGLEV, way = SL_BALANCE_DNAT, members = 100, found;
+    snprintf(text, sizeof(text), "%s", b->label);
+    strsep(&rest, ":");
+    for (int place = 0; (part = strsep(&rest, ":")) != NULL; place++) {
+        if (place == 1) {
+            members = (uint32_t)strtoul(part, NULL, 10);
+            continue;
+        }
+        uint32_t count = place == 0 ? RTE_DIM(method_name) : RTE_DIM(way_name);
+        for (found = 0; found < count && strcmp(place == 0 ? method_name[found] : way_name[found], part);
+             found++)
+            ;
+        if (found == count)
+            exit(usage(part));
+        *(place == 0 ? &method : &way) = found;
+    }
+    if (members == 0 || members > BALANCE_TEST_PARTS)
+        exit(usage("MEMBERS"));
+    b->in = NAT_WAN;
+    b->out = NAT_LAN;
+    return gateway_balance_new(b->workers, capacity, (enum sl_balance_method)method, members,
+                               (enum sl_balance_way)way);
+}
+
+static void case_balance(struct bench *b, uint32_t flows)
+{
+    b->g = balanced(b, RTE_MAX(flows, 1024u));
+    tuples_balance(b->g, flows);
+    flows_measure(b, flows);
+}
+
+static void case_connections(struct bench *b, uint32_t flows)
+{
+    b->g = balanced(b, flows + CONNECTIONS_ROOM);
+    b->connections = connections_new(b->g, flows, b->frame);
+    b->burst = BURST_MAX / 2;
+    for (uint32_t done = 0; done < flows + CONNECTIONS_ROOM; done += CHUNK)
+        packets_run(b, CHUNK); // until as many end as begin
+    chunks_run(b, 4 + 4 * b->runs,
+               SECOND); // flows end in heaps, as the wheel turns: whole seconds hold them all
+    show(b, b->label, flows);
+    connections_free(b->connections);
+    b->connections = NULL;
 }
 
 static const struct {
     const char *name;
     void (*run)(struct bench *b, uint32_t count);
 } cases[] = {
-    {"route", case_route}, {"flows", case_flows}, {"prefixes", case_prefixes},
-    {"rules", case_rules}, {"nat", case_nat},
+    {"route", case_route},
+    {"flows", case_flows},
+    {"prefixes", case_prefixes},
+    {"rules", case_rules},
+    {"nat", case_nat},
+    {"balance", case_balance},
+    {"connections", case_connections},
 };
 
 // ---- the command line --------------------------------------------------------------------------------------
-static int usage(const char *text)
-{
-    fprintf(stderr, "bench_pipeline: '%s'? Ways of use stand at the top of bench_pipeline.c\n", text);
-    return 2;
-}
-
 static int case_run(struct bench *b, const char *text)
 {
     const char *equals = strchr(text, '=');
     unsigned long count = equals ? strtoul(equals + 1, NULL, 10) : 0;
     if (count == 0 || count > CASE_MOST)
         return usage(text);
+    size_t name_len = strcspn(text, ":=");
+    snprintf(b->label, sizeof(b->label), "%.*s", (int)(equals - text), text);
     for (size_t i = 0; i < RTE_DIM(cases); i++)
-        if (strlen(cases[i].name) == (size_t)(equals - text) &&
-            !strncmp(cases[i].name, text, (size_t)(equals - text))) {
+        if (strlen(cases[i].name) == name_len && !strncmp(cases[i].name, text, name_len)) {
             b->next_tuple = 0;
+            b->in = NAT_LAN;
+            b->out = NAT_WAN;
             cases[i].run(b, (uint32_t)count);
             return 0;
         }

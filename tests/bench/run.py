@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import balanced
 import growth
 import in_process
 import peers
@@ -30,6 +31,7 @@ MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of tabl
 # name, share of the time, measure
 SECTIONS = [
     ("in-process", 0.2, in_process.measure),
+    ("balance", 0.1, balanced.measure),
     ("growth", 0.15, growth.measure),
     ("wire", 0.35, wire.measure),
     ("peers", 0.3, peers.measure),

@@ -43,7 +43,7 @@ static const char *any_v4(void)
 
 static const char *any_v6(void)
 {
-    static const char *const address[] = {BALANCE_VIP_V6, "fd01::1",  BALANCE_VIP_V6,     "fd01::2",
+    static const char *const address[] = {"2001:db8:100::81", BALANCE_VIP_V6, "fd01::1",  BALANCE_VIP_V6,     "fd01::2",
                                           "fd00::11",     "fd00::1",  "2001:db8:100::21", "2001:db8:100::1",
                                           "ff02::1",      "fe80::11", "2001:db8:9::9",    "::"};
     return address[draw(RTE_DIM(address))];
@@ -176,6 +176,35 @@ static uint16_t fragments(struct harness_nat *n, uint16_t in, struct rte_mbuf **
     return count;
 }
 
+// The same over IPv6: fragments of 8 to 400 bytes of data.
+static uint16_t fragments_v6(uint16_t in, struct rte_mbuf **out, uint16_t room)
+{
+    struct rte_mbuf *whole = harness_udp(in, any_v6(), any_v6(), any_port(), any_port(), 1200);
+    uint8_t bytes[14 + 48 + 408];
+    uint16_t count = 0, total = 1208, len;
+    uint32_t id = draw(16);
+
+    for (uint16_t at = 0; at < total; at = (uint16_t)(at + len)) {
+        len = RTE_MIN((uint16_t)(8 + 8 * draw(50)), (uint16_t)(total - at));
+        memcpy(bytes, rte_pktmbuf_mtod(whole, void *), 14 + 40);
+        struct sl_ipv6 *ip = (struct sl_ipv6 *)(bytes + 14);
+        ip->payload_len = sl_be16_of((uint16_t)(8 + len));
+        ip->next = SL_PROTO_FRAGMENT;
+        uint8_t *data = sl_emit_ipv6_fragment(ip + 1, SL_PROTO_UDP, at, at + len < total, id);
+        memcpy(data, (const uint8_t *)(harness_ipv6_of(whole) + 1) + at, len);
+        if (count < room && draw(12) != 0)
+            out[count++] = harness_frame(bytes, 14 + 48u + len);
+    }
+    for (uint16_t i = 0; i < count; i++) {
+        uint32_t other = draw(count);
+        struct rte_mbuf *swap = out[i];
+        out[i] = out[other];
+        out[other] = swap;
+    }
+    rte_pktmbuf_free(whole);
+    return count;
+}
+
 // ---- invariants -----------------------------------------------------------------------------------------------
 static void flows_are_found(struct harness_nat *n)
 {
@@ -212,7 +241,8 @@ static void sum_is_right(struct rte_mbuf *m)
 {
     if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV4))
         harness_nat_check(m);
-    else if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV6) && m->nb_segs == 1)
+    else if (harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV6) && m->nb_segs == 1 &&
+             harness_ipv6_of(m)->next != SL_PROTO_FRAGMENT)
         assert_true(sl_check_l4_checksum(harness_ipv6_of(m)));
 }
 
@@ -264,6 +294,7 @@ static void services_change(void)
 {
     static const char *const v4[] = {"10.1.0.1", "10.1.0.2", "10.0.0.12"}, *const v6[] = {"fd01::1",
                                                                                           "fd01::2"};
+    static const char *const both[] = {"10.1.0.1", "fd01::1", "fd01::2", "10.1.0.2"};
 
     balanced->source[0] = harness_ip_of("198.51.100.107");
     balanced->source[1] = harness_ip_of("2001:db8:100::1");
@@ -275,6 +306,15 @@ static void services_change(void)
     harness_balance_listen(balanced, service, BALANCE_VIP, IPPROTO_UDP, 53, 4000);
     service = service_of(pool_with(v4, 1 + draw(2), 0, SL_BALANCE_GUE));
     harness_balance_listen(balanced, service, draw(2) ? "198.51.100.106" : "198.51.100.100", 0, 0, 65535);
+    // Members of both families behind addresses of both.
+    uint32_t mixed = pool_with(both, 1 + draw(4), 8080, SL_BALANCE_DNAT);
+    balanced->pool[mixed].way = SL_BALANCE_FULL_NAT;
+    balanced->pool[mixed].flags = draw(2) ? SL_BALANCE_TOA : 0;
+    service = service_of(mixed);
+    for (uint32_t i = 0; i < 2; i++) {
+        harness_balance_listen(balanced, service, BALANCE_VIP, i ? IPPROTO_TCP : IPPROTO_UDP, 8080, 8080);
+        harness_balance_listen(balanced, service, "2001:db8:100::81", i ? IPPROTO_TCP : IPPROTO_UDP, 1, 65535);
+    }
     service = service_of(pool_with(v6, 1 + draw(2), draw(2) ? 0 : 80, SL_BALANCE_IPIP));
     harness_balance_listen(balanced, service, BALANCE_VIP_V6, (uint8_t)(draw(2) ? IPPROTO_TCP : 0), 0, 65535);
 }
@@ -297,7 +337,7 @@ static void flows_are_counted(const struct harness_nat *n)
     for (uint32_t w = 0; w < WORKERS; w++)
         for (uint32_t i = 0; i < n->flows[w].capacity; i++)
             open +=
-                n->flows[w].entry[i].kind == SL_FLOW_BALANCE && !(n->flows[w].entry[i].flags & BALANCE_CUT);
+                n->flows[w].entry[i].kind == SL_FLOW_BALANCE && !(n->flows[w].entry[i].flags & SL_FLOW_CUT);
     assert_int_equal(counted, open);
 }
 
@@ -334,7 +374,9 @@ static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, str
 
     while (count < wanted) {
         if (draw(8) == 0) {
-            count = (uint16_t)(count + fragments(n, in, frame + count, (uint16_t)(BURST_FRAMES - count)));
+            uint16_t room = (uint16_t)(BURST_FRAMES - count);
+            count = (uint16_t)(count + (draw(2) ? fragments(n, in, frame + count, room)
+                                                : fragments_v6(in, frame + count, room)));
             wanted--;
             continue;
         }

@@ -275,6 +275,36 @@ static void ports_of_closed_connections_are_balanced_anew(void **state)
     harness_balance_free(b);
 }
 
+static void connect_to(struct harness_balance *b, const char *vip, uint8_t flags)
+{
+    struct rte_mbuf *m = harness_tcp(NAT_WAN, CLIENT, vip, 4000, 80, flags, 0);
+
+    rte_pktmbuf_free(harness_balance_through(b, NAT_WAN, m, NAT_LAN));
+}
+
+// Both addresses lead to one member, and the client's kernel uses one port for both: to the member they look the same.
+static void a_closed_connection_makes_room_for_one_to_another_address(void **state)
+{
+    struct harness_balance *b = harness_balance_new(1, 256);
+    harness_balance_simple(b, SL_BALANCE_MAGLEV, 1);
+    harness_balance_listen(b, 0, "203.0.113.81", IPPROTO_TCP, 80, 80);
+    harness_balance_ready(b);
+    connect_to(b, BALANCE_VIP, SL_TCP_SYN);
+    struct rte_mbuf *m = harness_tcp(NAT_WAN, CLIENT, "203.0.113.81", 4000, 80, SL_TCP_SYN, 0);
+    harness_send(b->h, NAT_WAN, m); // the other is open
+    harness_expect_drop(b->h, nat_conflict);
+    struct rte_mbuf *answer =
+        harness_tcp(NAT_LAN, "10.1.0.1", CLIENT, 8080, 4000, SL_TCP_SYN | SL_TCP_ACK, 0);
+    rte_pktmbuf_free(harness_balance_through(b, NAT_LAN, answer, NAT_WAN));
+    connect_to(b, BALANCE_VIP, SL_TCP_ACK);
+    connect_to(b, BALANCE_VIP, SL_TCP_RST);
+    connect_to(b, "203.0.113.81", SL_TCP_SYN);
+    assert_int_equal(harness_nat_flows(b->n), 1);
+    assert_int_equal(flows_of(b, 0), 1);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
 static void resets_of_a_cut_connection_pass(void **state)
 {
     struct harness_balance *b = gateway(3, SL_BALANCE_RESET);
@@ -415,6 +445,7 @@ int main(void)
         cmocka_unit_test(down_resets_where_the_pool_says_so),
         cmocka_unit_test(cut_connections_may_be_made_again),
         cmocka_unit_test(ports_of_closed_connections_are_balanced_anew),
+        cmocka_unit_test(a_closed_connection_makes_room_for_one_to_another_address),
         cmocka_unit_test(resets_of_a_cut_connection_pass),
         cmocka_unit_test(down_moves_where_the_pool_says_so),
         cmocka_unit_test(flush_cuts_at_once),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every method against its definition, and the shares that flows through the pipeline come to.
+#include "balance/least.h"
 #include "harness_balance.h"
 
 #define FLOWS 100000u
@@ -148,6 +149,12 @@ static void weighted_round_robin_is_right_in_every_round(void **state)
     harness_balance_free(b);
 }
 
+static void flows_are(struct harness_balance *b, uint32_t member, uint32_t flows)
+{
+    balance_member_count(b->balance[0], member)->flows_now = flows;
+    balance_load_changed(b->balance[0], b->h->tables.balance_binding, member);
+}
+
 static void least_takes_who_has_fewest(bool by_weight)
 {
     struct harness_balance *b = gateway(by_weight ? SL_BALANCE_WEIGHTED_LEAST : SL_BALANCE_LEAST, 64);
@@ -158,12 +165,12 @@ static void least_takes_who_has_fewest(bool by_weight)
             assert_true((uint64_t)flows[member] * (by_weight ? weights[other] : 1) <=
                         (uint64_t)flows[other] * (by_weight ? weights[member] : 1));
         flows[member]++;
-        balance_member_count(b->balance[0], member)->flows_now++;
+        flows_are(b, member, flows[member]);
         turn = turn * 1664525 + 1013904223;
         uint32_t leaves = turn >> 16 & 3; // flows end here and there
         if (turn >> 18 & 1 && flows[leaves] > 0) {
             flows[leaves]--;
-            balance_member_count(b->balance[0], leaves)->flows_now--;
+            flows_are(b, leaves, flows[leaves]);
         }
     }
     for (uint32_t m = 0; m < MEMBERS; m++)
@@ -179,6 +186,79 @@ static void least_is_least(void **state)
 static void weighted_least_is_least_by_weight(void **state)
 {
     least_takes_who_has_fewest(true);
+}
+
+// A pool whose members number as no power of two, get other weights, go and come back, and are over their limits.
+static void nobody_has_less(struct harness_balance *b, uint32_t chosen, uint32_t members, bool by_weight)
+{
+    const struct sl_balance_member *m = sl_balance_members(b->table);
+    uint64_t flows = balance_member_count(b->balance[0], chosen)->flows_now;
+    assert_true(sl_balance_word_eligible(sl_balance_word(&m[chosen])));
+    assert_true(m[chosen].flow_limit == 0 || flows < m[chosen].flow_limit);
+    for (uint32_t i = 0; i < members; i++) {
+        uint64_t other = balance_member_count(b->balance[0], i)->flows_now;
+        uint32_t word = sl_balance_word(&m[i]);
+        if (!sl_balance_word_eligible(word) || (m[i].flow_limit && other >= m[i].flow_limit))
+            continue;
+        uint64_t mine = by_weight ? sl_balance_word_weight(word) : 1,
+                 its = by_weight ? sl_balance_word_weight(sl_balance_word(&m[chosen])) : 1;
+        assert_true(flows * mine <= other * its);
+    }
+}
+
+static void least_of_many(enum sl_balance_method method)
+{
+    enum { MANY = 500, LIMIT = 3 };
+    struct harness_balance *b = harness_balance_new(1, 64);
+    harness_balance_simple(b, method, MANY);
+    for (uint32_t i = 0; i < MANY; i += 7)
+        b->member[i].flow_limit = LIMIT;
+    harness_balance_ready(b);
+    uint32_t turn = 1;
+    for (uint32_t i = 0; i < 6000; i++) {
+        uint32_t member = choose(b, 0, BALANCE_CLIENT, 1);
+        assert_in_range(member, 0, MANY - 1);
+        nobody_has_less(b, member, MANY, method == SL_BALANCE_WEIGHTED_LEAST);
+        flows_are(b, member, balance_member_count(b->balance[0], member)->flows_now + 1);
+        turn = turn * 1664525 + 1013904223;
+        uint32_t other = (turn >> 8) % MANY;
+        if (i % 3 == 0) // all of its flows end
+            flows_are(b, other, 0);
+        if (i % 40 == 0)
+            harness_balance_set(b, 0, other, i % 80 ? SL_BALANCE_UP : SL_BALANCE_DOWN,
+                                (uint16_t)(1 + (turn >> 20) % 9));
+    }
+    for (uint32_t m = 0; m < MANY; m++)
+        balance_member_count(b->balance[0], m)->flows_now = 0;
+    harness_balance_free(b);
+}
+
+static void least_is_least_of_many_while_members_change(void **state)
+{
+    least_of_many(SL_BALANCE_LEAST);
+    least_of_many(SL_BALANCE_WEIGHTED_LEAST);
+}
+
+// What flows that begin and end by themselves leave: as many everywhere.
+static void least_follows_flows_to_their_end(void **state)
+{
+    struct harness_balance *b = harness_balance_new(1, 4096);
+    harness_balance_simple(b, SL_BALANCE_LEAST, 100);
+    harness_balance_ready(b);
+    open_flows(b, 0, 1000);
+    uint32_t ended = 0;
+    for (uint32_t i = 0; i < b->h->worker[0]->flows->capacity; i++)
+        if (b->h->worker[0]->flows->entry[i].kind != SL_FLOW_FREE &&
+            SL_FLOW_MEMBER(b->h->worker[0]->flows->entry[i].mapping) < 30) {
+            flow_end(b->h->worker[0], i, SL_COUNTER_flow_killed);
+            ended++;
+        }
+    assert_int_equal(ended, 300);
+    open_flows(b, 1000, 300);
+    for (uint32_t m = 0; m < 100; m++)
+        assert_int_equal(balance_member_count(b->balance[0], m)->flows_now, 10);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
 }
 
 // Who is full beside an empty one is taken only when he is drawn twice.
@@ -272,6 +352,8 @@ int main(void)
         cmocka_unit_test(weighted_round_robin_is_right_in_every_round),
         cmocka_unit_test(least_is_least),
         cmocka_unit_test(weighted_least_is_least_by_weight),
+        cmocka_unit_test(least_is_least_of_many_while_members_change),
+        cmocka_unit_test(least_follows_flows_to_their_end),
         cmocka_unit_test(two_choices_takes_the_emptier_of_two),
         cmocka_unit_test(members_at_their_limit_are_passed_over),
         cmocka_unit_test(all_at_their_limit_is_nobody),

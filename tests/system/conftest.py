@@ -186,3 +186,27 @@ def fresh_lab(lab_session):
     yield lab_session
     lab_session.stop_children()
     lab_session.down()
+
+
+@pytest.fixture(scope="module")
+def balanced_lab(lab_session):
+    """Three servers behind the services of balance.py, for a file of tests."""
+    from balance import Balanced  # it imports this file
+
+    lab_session.up()
+    one = Balanced(lab_session)
+    try:
+        one.begin()
+        yield one
+    finally:
+        one.end()
+        if lab_session.ctl("config", "apply", ROOT / "examples" / "lab.yaml", check=False).returncode != 0:
+            lab_session.down()
+
+
+@pytest.fixture
+def balanced(balanced_lab):
+    """The same, as it was in the beginning."""
+    balanced_lab.reset()
+    yield balanced_lab
+    balanced_lab.stop_clients()

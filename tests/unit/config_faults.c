@@ -28,7 +28,7 @@ static const struct fault faults[] = {
     {"version_unknown", "sluice: 2\n", "c:1:9: sluice: 2 is out of range; write 1\n"},
     {"unknown_key_far_from_any", "sluice: 1\nfrobnicate: 1\n",
      "c:2:1: unknown key 'frobnicate'; there may be sluice, ports, routes, route-files, neighbors, "
-     "neighbor-capacity, nat, services, pools, balance-seed, prefilter, flow, icmp\n"},
+     "neighbor-capacity, nat, services, pools, balance-seed, announce, prefilter, flow, icmp\n"},
     {"unknown_key_near_one", "sluice: 1\nneighbours: []\n",
      "c:2:1: unknown key 'neighbours'; did you mean 'neighbors'?\n"},
     {"unknown_key_begun", "sluice: 1\nnat: {timeout: {}}\n",

@@ -18,6 +18,8 @@ static const struct fault faults[] = {
            "wan, pool: public}]}\n",
      "c:6:77: services[0].pool: there is no pool 'public'; add it under 'pools', or name one that is "
      "there\n"},
+    {"announce_table_of_the_kernel", PORTS "announce: {table: 254}\n",
+     "c:5:19: announce.table: table 254 is the kernel's 'main'; take a number of your own, such as 184\n"},
     {"service_name_twice",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
@@ -191,7 +193,8 @@ static const struct fault faults[] = {
      "pools:\n"
      "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}]}\n",
      "c:6:42: services[0].addresses[1]: 2001:db8::80 cannot be translated to the IPv4 member 10.0.0.11 of "
-     "pool 'web'; make a service and a pool for each family\n"},
+     "pool 'web'; write 'way: full-nat' with 'sources' of the member's family, or make a service and a pool for "
+     "each family\n"},
     {"service_stateless_without_hash",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web, when-full: "
@@ -302,6 +305,13 @@ static const struct fault faults[] = {
            "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], sources: [10.0.0.9]}\n",
      "c:8:79: pools[0].sources: 'sources' mean nothing to the way dnat; take them out; they go with "
      "full-nat, ipip, gue\n"},
+    {"dnat_with_client_address",
+     PORTS "services:\n"
+           "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"
+           "pools:\n"
+           "- {name: web, members: [{address: 10.0.0.11}, {address: 10.0.0.12}], client-address: toa}\n",
+     "c:8:86: pools[0].client-address: 'client-address' goes with full-nat; take it out: members see the "
+     "client's address by the way dnat\n"},
     {"dnat_with_a_tunnel_s_keys",
      PORTS "services:\n"
            "- {name: web, addresses: [198.51.100.80], protocol: tcp, ports: \"80\", pool: web}\n"

@@ -229,7 +229,7 @@ static void completion_offers_what_may_come_next(void **state)
     assert_completes("flow proto tcp ki", "kind\n");
     assert_completes("flow count by re", "remote\n");
     assert_completes("flow k", "kill\nkind\n");
-    assert_completes("pool ", "drain\nenable\ndisable\nflush\nweight\n");
+    assert_completes("pool ", "show\ndrain\nenable\ndisable\nflush\nweight\n");
     assert_completes("explain s", "sctp\n");
     assert_completes("pool drain web 10.0.0.11 -", "--deadline\n");
     assert_completes("completion ", "bash\n");

@@ -185,6 +185,8 @@ const struct ctl_command ctl_commands[] = {
      .help = "services: addresses, pools, flows, rates"},
     {"pool", "pool", pool_arguments, show_pool, NULL, .rates = true,
      .help = "pools; of one its members: state, why, since, last check, flows, rates"},
+    {"pool show", "pool", pool_arguments, show_pool, NULL, .rates = true,
+     .help = "as *pool*, also for one whose name is a word of this list, such as drain"},
     {"pool drain", "pool.drain", drain_arguments, show_member_done, NULL,
      .help = "a member gets no new flows; those it has go on",
      .detail =

@@ -86,9 +86,29 @@ static void service_troubles(struct ctl *ctl, const json_t *result)
     }
 }
 
+// Of those that are to be announced.
+static void service_announced(struct ctl *ctl, const json_t *result)
+{
+    char since[TABLE_TEXT];
+    json_t *service;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "services"), i, service)
+    {
+        const json_t *announce = json_object_get(service, "announce");
+        if (!json_is_object(announce))
+            continue;
+        fprintf(ctl->out, "%s: %s (for %s)\n", get_text(service, "service"), get_text(announce, "why"),
+                text_since(get_number(announce, "since_ms"), since));
+        if (get_text(announce, "trouble")[0])
+            fprintf(ctl->out, "%s: %s\n", get_text(service, "service"), get_text(announce, "trouble"));
+    }
+}
+
 int show_service(struct ctl *ctl, const json_t *result, const json_t *before)
 {
     service_rows(ctl, result, before);
+    service_announced(ctl, result);
     service_troubles(ctl, result);
     return CTL_OK;
 }

@@ -28,7 +28,7 @@ int show_flow(struct ctl *ctl, const json_t *result, const json_t *before)
         table_add(&table, "%s", get_text(flow, "remote"));
         table_add(&table, "%s%s%s", get_text(flow, "kind"), get_text(flow, "service")[0] ? " " : "",
                   get_text(flow, "service"));
-        table_add(&table, "%s", get_text(flow, "state"));
+        table_add(&table, "%s", json_is_true(json_object_get(flow, "cut")) ? "cut" : get_text(flow, "state"));
         table_add(&table, "%s", text_seconds(get_number(flow, "idle_ms") / 1000, a));
         table_add(&table, "%s/%s", text_count(nth(flow, "packets", 0), a),
                   text_count(nth(flow, "packets", 1), b));

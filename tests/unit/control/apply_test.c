@@ -93,6 +93,30 @@ static void a_refused_generation_gives_way_to_the_old_one_and_the_reason_is_told
     assert_int_equal(fixture_files(f, "nat."), 1);
 }
 
+static void a_first_generation_that_the_data_plane_takes_after_it_refused_it_is_the_running_one(void **state)
+{
+    struct fixture *f = *state;
+    struct sl_error notes;
+    char text[4096];
+
+    fixture_dp_start(f, 1);
+    fixture_apply(f, fixture_config(ONE_ROUTE, text), 0);
+    fixture_dp_refuse(f, "there is no interface wan0");
+    fixture_tick(f);
+    assert_int_equal(f->outcome.status, APPLY_REFUSED);
+    assert_null(f->applier.running);
+    assert_false(apply_came_late(&f->applier, f->now_ns, fixture_done, f, &notes));
+    fixture_dp_take(f);
+    assert_true(apply_came_late(&f->applier, f->now_ns, fixture_done, f, &notes));
+    fixture_tick(f);
+    assert_int_equal(f->done, 2);
+    assert_int_equal(f->outcome.status, APPLY_OK);
+    assert_non_null(f->applier.running);
+    assert_int_equal(f->applier.running->generation, f->board->published);
+    assert_false(apply_came_late(&f->applier, f->now_ns, fixture_done, f, &notes));
+    assert_int_equal(fixture_restart(f), TAKE_UP_RUNNING); // and is on disk
+}
+
 static void workers_that_do_not_come_in_time_are_told_of_and_the_old_tables_return(void **state)
 {
     struct fixture *f = *state;
@@ -486,6 +510,7 @@ int main(void)
         T(without_a_data_plane_tables_are_published_and_wait),
         T(an_apply_is_done_when_the_last_worker_echoed_and_not_before),
         T(a_refused_generation_gives_way_to_the_old_one_and_the_reason_is_told),
+        T(a_first_generation_that_the_data_plane_takes_after_it_refused_it_is_the_running_one),
         T(workers_that_do_not_come_in_time_are_told_of_and_the_old_tables_return),
         T(what_did_not_change_is_not_built_again),
         T(the_same_config_again_changes_nothing),

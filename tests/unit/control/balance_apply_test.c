@@ -8,8 +8,10 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "fixture.h"
 #include "table/balance_read.h"
 
@@ -237,6 +239,56 @@ static void a_change_while_an_apply_is_under_way_reaches_both_tables(void **stat
     assert_int_equal(share[12], 0);
 }
 
+// Asked for the member's state it says up; the member goes down right after.
+static void goes_down_when_asked(void *context, const struct sl_config_server_pool *pool,
+                                 const struct sl_config_member *member, const struct balance_member_key *key,
+                                 struct member_state *state)
+{
+    struct fixture *f = context;
+
+    if (strcmp(member->address, "10.0.0.12") != 0)
+        return;
+    unsigned share[256];
+    struct member_change change = change_of(f, "10.0.0.12", SL_BALANCE_DOWN, 6400);
+    assert_int_equal(apply_change_members(&f->applier, &change, 1), 0);
+    assert_int_equal(f->board->published, 1);
+    shares(f, share);
+    assert_int_equal(share[12], 0);
+}
+
+static void
+a_change_while_the_table_is_built_on_a_thread_is_in_force_at_once_and_in_the_new_table(void **state)
+{
+    struct fixture *f = *state;
+    unsigned share[256];
+    char text[4096];
+
+    fixture_dp_start(f, 1);
+    apply(f, WITH(A ", " B));
+    f->applier.aside = true;
+    f->applier.hooks.context = f;
+    f->applier.hooks.prepare = NULL;
+    f->applier.hooks.step = NULL;
+    f->applier.hooks.member_state = goes_down_when_asked;
+    fixture_apply(f, fixture_config(WITH(A ", " B ", " C), text), 0);
+    assert_int_equal(fixture_apply(f, text, 0), -EBUSY);
+    for (unsigned i = 0; i < 20000 && f->board->published == 1; i++) {
+        usleep(1000);
+        fixture_tick(f);
+    }
+    assert_int_equal(f->board->published, 2);
+    for (unsigned i = 0; i < 20000 && f->done < 2; i++) {
+        fixture_dp_beat(f);
+        fixture_dp_take(f);
+        usleep(1000);
+        fixture_tick(f);
+    }
+    assert_int_equal(f->outcome.status, APPLY_OK);
+    assert_non_null(member_of(f, "10.0.0.13"));
+    shares(f, share);
+    assert_int_equal(share[12], 0);
+}
+
 static void a_refused_table_leaves_the_old_one_in_hand(void **state)
 {
     struct fixture *f = *state;
@@ -311,6 +363,7 @@ int main(void)
         CASE(other_changes_share_the_table),
         CASE(a_change_is_in_the_table_when_the_call_returns),
         CASE(a_change_while_an_apply_is_under_way_reaches_both_tables),
+        CASE(a_change_while_the_table_is_built_on_a_thread_is_in_force_at_once_and_in_the_new_table),
         CASE(a_refused_table_leaves_the_old_one_in_hand),
         CASE(states_outlive_the_sluiced_that_made_them),
         CASE(a_pending_generation_is_taken_up_with_both_tables),

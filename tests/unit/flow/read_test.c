@@ -122,8 +122,9 @@ static void balanced_flow_shows_its_member_and_its_service(void **state)
     flow->mapping = SL_FLOW_MAPPING(8190, 524286);
     for (int flags = 0; flags < 2; flags++) { // inbound, whatever a torn entry says
         struct sl_flow_view view;
-        flow->flags = flags ? SL_FLOW_INBOUND : 0;
+        flow->flags = flags ? SL_FLOW_INBOUND | SL_FLOW_CUT : 0;
         assert_true(sl_flow_view_of(flow, &view));
+        assert_int_equal(view.cut, flags);
         assert_true(view.inbound && sl_ip_equal(&view.inside, &member) && view.inside_port == 8443);
         assert_true(sl_ip_equal(&view.outside, &service) && view.outside_port == 443);
         assert_true(sl_ip_equal(&view.remote, &client) && view.remote_port == 5000);
@@ -136,7 +137,9 @@ static void balanced_flow_shows_its_member_and_its_service(void **state)
     struct sl_flow_match match = {.kind = SL_FLOW_BALANCE, .inside = {.ip = member, .len = 32}};
     assert_int_equal(count(&file, &match), 1);
     struct sl_flow_view view;
+    file.entry[0].flags |= SL_FLOW_CONTACT; // the same bit, of another kind
     assert_true(sl_flow_view_of(&file.entry[0], &view));
+    assert_false(view.cut);
     assert_int_equal(view.service, SL_BALANCE_NONE);
     assert_int_equal(view.member, SL_BALANCE_NONE);
 }

@@ -398,6 +398,41 @@ static void a_restart_recalls_states(void **unused)
     unlink(path);
 }
 
+static void a_restart_recalls_who_is_held_back(void **unused)
+{
+    char path[] = "/tmp/sluice-health-XXXXXX";
+    struct sl_error error;
+    struct server server;
+    struct rig rig;
+
+    close(mkstemp(path));
+    unlink(path);
+    server_start(&server, "127.0.0.1", SOCK_STREAM, NULL, NULL);
+    struct health_wish wish = server_wish(&server, HEALTH_TCP);
+    wish.passive = (struct health_passive_wish){.failures = 3, .hold_ms = 60000};
+    rig_start(&rig, NULL);
+    assert_int_equal(health_store(rig.health, path, &error), 0);
+    rig_set(&rig, ID, &wish);
+    rig_until_state(&rig, ID, HEALTH_UP);
+    health_passive(rig.health, ID, 3, 0);
+    assert_int_equal(rig_state(&rig, ID), HEALTH_INHIBITED);
+
+    rig_new_engine(&rig, NULL);
+    assert_int_equal(health_store(rig.health, path, &error), 0);
+    rig_set(&rig, ID, &wish);
+    assert_int_equal(rig_state(&rig, ID), HEALTH_INHIBITED);
+    assert_int_equal(rig_report(&rig, ID).status.reason, HEALTH_BY_PASSIVE);
+
+    rig_new_engine(&rig, NULL);
+    assert_int_equal(health_store(rig.health, path, &error), 0);
+    wish.passive.failures = 0; // nobody is held back any more
+    rig_set(&rig, ID, &wish);
+    assert_int_equal(rig_state(&rig, ID), HEALTH_UP);
+    rig_stop(&rig);
+    server_stop(&server);
+    unlink(path);
+}
+
 static void write_text(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -502,6 +537,7 @@ int main(void)
         cmocka_unit_test(passive_signals_hold_back_and_let_go),
         cmocka_unit_test(churn),
         cmocka_unit_test(a_restart_recalls_states),
+        cmocka_unit_test(a_restart_recalls_who_is_held_back),
         cmocka_unit_test(a_damaged_store_recalls_nothing_and_is_mended),
         cmocka_unit_test(the_store_is_written_seldom_and_whole),
     };

@@ -305,6 +305,24 @@ static struct subject watched_and_up(void)
     return subject;
 }
 
+static void a_hold_survives_a_restart_and_its_back_off_too(void **unused)
+{
+    struct subject other = subject_of(watched);
+
+    health_machine_recall(&other.machine, HEALTH_UP, 0, false, other.now_ns);
+    health_machine_recall_hold(&other.machine, 1, other.now_ns + 3000 * MS, other.now_ns + 63000 * MS);
+    assert_int_equal(state(&other), HEALTH_INHIBITED);
+    pass_ms(&other, 2999);
+    assert_int_equal(state(&other), HEALTH_INHIBITED);
+    pass_ms(&other, 2);
+    assert_int_equal(state(&other), HEALTH_UP);
+    health_machine_passive(&other.machine, &other.rules, 10, 0, other.now_ns);
+    pass_ms(&other, 9999); // twice as long as the first time
+    assert_int_equal(state(&other), HEALTH_INHIBITED);
+    pass_ms(&other, 2);
+    assert_int_equal(state(&other), HEALTH_UP);
+}
+
 static void silence_seen_by_the_data_plane_holds_a_member_back(void **unused)
 {
     struct subject subject = watched_and_up();
@@ -529,6 +547,7 @@ int main(void)
         cmocka_unit_test(nobody_is_held_back_longer_than_the_most),
         cmocka_unit_test(a_member_down_while_held_back_is_down),
         cmocka_unit_test(a_penalty_survives_a_restart),
+        cmocka_unit_test(a_hold_survives_a_restart_and_its_back_off_too),
         cmocka_unit_test(silence_seen_by_the_data_plane_holds_a_member_back),
         cmocka_unit_test(failures_among_many_answers_are_no_sign),
         cmocka_unit_test(failures_of_different_windows_do_not_add_up),
