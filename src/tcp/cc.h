@@ -19,7 +19,8 @@ struct tcp_cc_ack {
     uint32_t rtt_us;    // sample of this acknowledgement, 0: none
     uint32_t srtt_us, min_rtt_us;
     uint32_t snd_una, snd_nxt; // after the acknowledgement: rounds of HyStart++ end by them
-    bool cwnd_limited;  // the window was what held the sender back (RFC 9438 section 5.8, RFC 7661): else it must not grow
+    bool
+        cwnd_limited; // the window was what held the sender back (RFC 9438 section 5.8, RFC 7661): else it must not grow
 };
 
 struct tcp_cc_ops {
@@ -27,17 +28,19 @@ struct tcp_cc_ops {
     void (*init)(struct tcp_cc *cc);
     void (*acked)(struct tcp_cc *cc, const struct tcp_cc_ack *ack); // outside recovery: grows cwnd
     // A congestion event begins (loss, or ECN echo where `ecn`): sets ssthresh, remembers what undo needs; cwnd is the
-    // endpoint's (PRR brings it down to ssthresh). in_flight in bytes.
+    // endpoint's (PRR brings it down to ssthresh). in_flight: RFC 5681's FlightSize, bytes sent and not acknowledged.
     void (*congestion)(struct tcp_cc *cc, uint64_t now_us, uint32_t in_flight, bool ecn);
     // As above for a retransmission timeout; cwnd is one segment afterwards (RFC 5681 equation 4, RFC 9438 section 4.8).
     void (*timeout)(struct tcp_cc *cc, uint64_t now_us, uint32_t in_flight);
-    void (*undo)(struct tcp_cc *cc, uint64_t now_us); // the last of the two was spurious (RFC 9438 section 4.9, RFC 4015)
-    void (*idle)(struct tcp_cc *cc, uint64_t now_us, uint64_t idle_us); // data goes out after a pause (epoch of CUBIC)
+    void (*undo)(struct tcp_cc *cc,
+                 uint64_t now_us); // the last of the two was spurious (RFC 9438 section 4.9, RFC 4015)
+    void (*idle)(struct tcp_cc *cc, uint64_t now_us,
+                 uint64_t idle_us); // data goes out after a pause (epoch of CUBIC)
 };
 
-struct tcp_hystart { // RFC 9406
-    uint32_t round_end;                  // sequence number
-    uint32_t last_min_us, this_min_us;   // UINT32_MAX: none yet
+struct tcp_hystart {                   // RFC 9406
+    uint32_t round_end;                // sequence number
+    uint32_t last_min_us, this_min_us; // UINT32_MAX: none yet
     uint32_t css_baseline_us;
     uint8_t samples, css_rounds;
     bool in_css;
@@ -50,14 +53,16 @@ struct tcp_cc {
     uint32_t mss;            // bytes of payload in a full segment; the endpoint changes it with the path
     uint32_t initial_cwnd;   // RFC 6928
     uint32_t prior_cwnd, prior_ssthresh; // for undo
-    uint32_t acked_bytes;    // of appropriate byte counting, RFC 3465, RFC 5681 equation 3
+    uint32_t acked_bytes;                // of appropriate byte counting, RFC 3465, RFC 5681 equation 3
     struct tcp_hystart hystart;
     struct {
-        uint64_t epoch_us; // 0: no epoch
-        float k_s;         // seconds
+        uint64_t epoch_us;                          // 0: no epoch
+        float k_s;                                  // seconds
         float w_max, w_last_max, cwnd_epoch, w_est; // segments
         float prior_w_max, prior_k_s;
         uint64_t prior_epoch_us;
+        uint64_t idle_us; // since when the window was not what limited; 0: it is
+        float growth;     // bytes, below one
     } cubic;
 };
 

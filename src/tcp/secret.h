@@ -45,10 +45,12 @@ uint32_t tcp_cookie_make(const struct tcp_secret *secret, const struct tcp_tuple
                          const struct tcp_options *syn, bool ecn, uint64_t now_us, uint32_t *tsval);
 // The ACK that came back: ack - 1 is the cookie, seq - 1 the peer's ISN, options->tsecr what tsval was. False: not one of
 // ours or too old.
-bool tcp_cookie_check(const struct tcp_secret *secret, const struct tcp_tuple *tuple, uint32_t peer_isn, uint32_t cookie,
-                      const struct tcp_options *options, uint64_t now_us, struct tcp_cookie *out);
+bool tcp_cookie_check(const struct tcp_secret *secret, const struct tcp_tuple *tuple, uint32_t peer_isn,
+                      uint32_t cookie, const struct tcp_options *options, uint64_t now_us,
+                      struct tcp_cookie *out);
 
 // RFC 7413: 8 bytes for a client's address, good as long as the key.
-void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, const struct sl_ip *local, uint8_t out[8]);
+void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, const struct sl_ip *local,
+                    uint8_t out[8]);
 
 #endif

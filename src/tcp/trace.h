@@ -17,10 +17,11 @@ enum tcp_trace_event {
 };
 
 struct tcp_trace_record {
-    uint32_t at_ms;  // since the connection's first record in this ring slot; the first one holds the worker's clock
-    uint8_t event;   // enum tcp_trace_event
-    uint8_t small;   // argument of 8 bits: a state, a flag byte, a shift
-    uint16_t value;  // argument of 16 bits: segments, KiB, ms; saturated
+    uint32_t
+        at_ms; // since the connection's first record in this ring slot; the first one holds the worker's clock
+    uint8_t event;  // enum tcp_trace_event
+    uint8_t small;  // argument of 8 bits: a state, a flag byte, a shift
+    uint16_t value; // argument of 16 bits: segments, KiB, ms; saturated
 };
 
 #define TCP_TRACE_RECORDS 16u // a power of two: 128 bytes a connection
@@ -31,8 +32,8 @@ struct tcp_trace {
 
 // `written` counts records of the connection; the ring holds the last TCP_TRACE_RECORDS. The first two places are kept
 // for the connection's beginning: wrapping goes over the rest.
-static inline void tcp_trace_put(struct tcp_trace *trace, uint32_t *written, uint32_t at_ms, enum tcp_trace_event event,
-                                 uint8_t small, uint32_t value)
+static inline void tcp_trace_put(struct tcp_trace *trace, uint32_t *written, uint32_t at_ms,
+                                 enum tcp_trace_event event, uint8_t small, uint32_t value)
 {
     uint32_t n = (*written)++;
     uint32_t place = n < TCP_TRACE_RECORDS ? n : 2 + (n - 2) % (TCP_TRACE_RECORDS - 2);
@@ -45,7 +46,8 @@ static inline void tcp_trace_put(struct tcp_trace *trace, uint32_t *written, uin
 }
 
 // The i-th record kept, oldest first; NULL past the last. *lost: how many were overwritten before it (0 but for the third).
-const struct tcp_trace_record *tcp_trace_get(const struct tcp_trace *trace, uint32_t written, uint32_t i, uint32_t *lost);
+const struct tcp_trace_record *tcp_trace_get(const struct tcp_trace *trace, uint32_t written, uint32_t i,
+                                             uint32_t *lost);
 // One line of text for a record: "12.345 s  state ESTABLISHED". Returns `out`.
 const char *tcp_trace_format(const struct tcp_trace_record *record, char *out, size_t out_bytes);
 
