@@ -330,7 +330,7 @@ int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
     if (conn->state == SL_TCP_SYN_SENT)
         return -ENOTCONN;
     conn->flags |= TCP_FIN_QUEUED;
-    if (conn->state == SL_TCP_ESTABLISHED || conn->state == SL_TCP_SYN_RECEIVED)
+    if (conn->state == SL_TCP_ESTABLISHED) // SYN-RECEIVED: once it is established
         tcp_state_set(tcp, conn, SL_TCP_FIN_WAIT_1);
     else if (conn->state == SL_TCP_CLOSE_WAIT)
         tcp_state_set(tcp, conn, SL_TCP_LAST_ACK);

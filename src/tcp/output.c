@@ -429,6 +429,8 @@ static void send_tail_probe(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     conn->flags &= ~(uint32_t)TCP_PROBE_NOW;
     if (conn->sent_head == TCP_NONE)
         return;
+    conn->rtx = TCP_RTX_RTO; // whether or not the probe can be sent
+    conn->rtx_us = now_us + tcp_rto_backed_off(conn);
     conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
     fresh = tcp_unsent(conn) && send_new(tcp, conn, now_us, &why);
     conn->cc.cwnd = cwnd;
@@ -438,9 +440,6 @@ static void send_tail_probe(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     conn->tlp_end = conn->snd_nxt;
     tcp->counters.loss_probes++;
     tcp_trace_add(tcp, conn, TCP_TRACE_TLP, 0, conn->srtt_us / 500);
-    conn->rtx = TCP_RTX_RTO;
-    conn->rtx_us = now_us + tcp_rto_backed_off(conn);
-    tcp_arm(tcp, conn);
 }
 
 // A number that is acknowledged already makes the peer say where he is (RFC 9293 sections 3.8.4, 3.8.6.1). Where his

@@ -68,6 +68,8 @@ static void leave(struct sl_tcp *tcp, struct tcp_conn *conn, bool to_ssthresh)
         tcp_rack_recovered(conn);
     conn->recovery = TCP_OPEN;
     conn->dup_acks = 0;
+    if (!tcp_has(conn, TCP_SACK_ON))
+        conn->sacked = 0;
     conn->flags &= ~(uint32_t)(TCP_FRTO | TCP_UNDO);
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERED, 0, in_segments(conn, conn->cc.cwnd));
 }

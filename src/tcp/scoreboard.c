@@ -122,6 +122,8 @@ void tcp_record_lose(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_recor
     account(conn, record, -1);
     record->flags = (uint8_t)((record->flags & ~TCP_SENT_RETRANS) | TCP_SENT_LOST);
     account(conn, record, 1);
+    if (!tcp_has(conn, TCP_SACK_ON)) // counted duplicates are of no record: they give way
+        conn->sacked = tcp_min_u32(conn->sacked, conn->snd_nxt - conn->snd_una - conn->lost);
     if (conn->lost_hint == TCP_NONE || tcp_seq_lt(record->seq, tcp_record_at(tcp, conn->lost_hint)->seq))
         conn->lost_hint = record_index(tcp, record);
 }

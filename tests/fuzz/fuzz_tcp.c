@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fuzzes the TCP endpoint, structured: the input is a program of small steps for live connections. Two engines talk over a
+// path of which every segment may be lost, doubled, held back or altered; a stranger adds segments aimed at the numbers
+// that matter; both applications send, read, close and change their minds; time passes. After each step everything that
+// sl_tcp_check() knows must hold, and at the end no buffer may be left. Where nothing was altered or added, what is read
+// is what was sent.
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "tcp/engine.h"
+
+#define STEPS     4096u
+#define PATH_ROOM 512u
+#define ROOM      600u // bytes of a seed
+
+struct block {
+    uint32_t refs;
+    uint8_t data[];
+};
+
+struct flight {
+    struct sl_tcp_out out;
+    uint8_t *payload;
+};
+
+struct end {
+    struct sl_tcp *tcp;
+    struct sl_tcp_conn *conn;
+    uint32_t sent, read; // bytes of the application
+    bool refuse, accepted;
+};
+
+struct world {
+    struct end end[2]; // client, server
+    struct flight path[2][PATH_ROOM]; // on their way to end [i]
+    unsigned n_path[2];
+    uint64_t now_us;
+    bool clean; // nothing was altered or added
+    const uint8_t *at, *stop;
+    uint32_t blocks;
+};
+
+static struct world *world; // for the engine's calls, which know no context
+
+static void expect(bool true_thing)
+{
+    if (!true_thing)
+        abort();
+}
+
+// ---- buffers ----------------------------------------------------------------------------------------------------
+static struct block *block_new(uint32_t bytes)
+{
+    struct block *block = malloc(sizeof(*block) + bytes);
+
+    expect(block != NULL);
+    block->refs = 1;
+    world->blocks++;
+    return block;
+}
+
+static void hold(void *owner)
+{
+    ((struct block *)owner)->refs++;
+}
+
+static void release(void *owner)
+{
+    struct block *block = owner;
+
+    expect(block->refs > 0);
+    if (--block->refs)
+        return;
+    world->blocks--;
+    free(block);
+}
+
+static const struct sl_tcp_buffers buffers = {hold, release};
+
+static uint8_t byte_of(uint32_t offset)
+{
+    return (uint8_t)(offset * 31 >> 3);
+}
+
+// ---- input ------------------------------------------------------------------------------------------------------
+static uint8_t next8(void)
+{
+    return world->at < world->stop ? *world->at++ : 0;
+}
+
+static uint32_t next16(void)
+{
+    return (uint32_t)next8() << 8 | next8();
+}
+
+// A distance: mostly small, sometimes anything.
+static uint32_t distance(void)
+{
+    uint8_t kind = next8();
+
+    if (kind < 160)
+        return (uint32_t)(int32_t)(int8_t)next8();
+    return kind < 230 ? next16() : next16() << 16 | next16();
+}
+
+// ---- path -------------------------------------------------------------------------------------------------------
+static bool send(void *context, const struct sl_tcp_out *out)
+{
+    struct end *from = context;
+    unsigned to = from == &world->end[0];
+    struct flight *flight;
+    uint32_t at = 0;
+
+    expect(out->len <= 9000 && out->options_len <= 40 && out->options_len % 4 == 0 && out->n_pieces <= SL_TCP_PIECES);
+    if (from->refuse || world->n_path[to] == PATH_ROOM)
+        return false;
+    flight = &world->path[to][world->n_path[to]++];
+    flight->out = *out;
+    flight->payload = malloc(out->len + 1u);
+    expect(flight->payload != NULL);
+    for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
+        memcpy(flight->payload + at, out->pieces[i].data, out->pieces[i].len);
+    expect(at == out->len);
+    return true;
+}
+
+static void put(struct end *end, const struct sl_tcp_out *out, const uint8_t *payload)
+{
+    struct sl_tcp_in in = {.src = out->src, .dst = out->dst, .sport = out->sport, .dport = out->dport, .seq = out->seq,
+                           .ack = out->ack, .window = out->window, .urgent = out->urgent, .flags = out->flags,
+                           .ecn = out->ecn, .options_len = out->options_len, .options = out->options};
+    struct block *block = NULL;
+
+    if (out->len) {
+        block = block_new(out->len);
+        memcpy(block->data, payload, out->len);
+        in.payload = (struct sl_tcp_chunk){block->data, out->len, out->len + (next8() & 1) * 2048u, block};
+    }
+    if (!sl_tcp_input(end->tcp, &in, world->now_us) && block)
+        release(block);
+}
+
+static void path_remove(unsigned to, unsigned i)
+{
+    free(world->path[to][i].payload);
+    world->n_path[to]--;
+    memmove(&world->path[to][i], &world->path[to][i + 1], (world->n_path[to] - i) * sizeof(struct flight));
+}
+
+static void alter(struct sl_tcp_out *out)
+{
+    world->clean = false;
+    switch (next8() % 8) {
+    case 0: out->seq += distance(); break;
+    case 1: out->ack += distance(); break;
+    case 2: out->flags ^= (uint8_t)(1u << next8() % 8); break;
+    case 3: out->window = (uint16_t)next16(); break;
+    case 4: out->options_len = (uint8_t)(next8() % 11 * 4); break;
+    case 5: out->options[next8() % 40] = next8(); break;
+    case 6: out->ecn = next8() & 3; break;
+    default: out->len = (uint16_t)(out->len ? next16() % out->len : 0); break;
+    }
+}
+
+// The i-th segment on its way arrives, perhaps again later, perhaps altered.
+static void arrive(unsigned to, uint8_t how)
+{
+    unsigned i;
+    struct flight copy;
+
+    if (world->n_path[to] == 0)
+        return;
+    i = how & 4 ? next8() % world->n_path[to] : 0;
+    if (how & 8) {
+        path_remove(to, i); // lost
+        return;
+    }
+    copy = world->path[to][i];
+    copy.payload = malloc(copy.out.len + 1u);
+    expect(copy.payload != NULL);
+    memcpy(copy.payload, world->path[to][i].payload, copy.out.len);
+    if ((how & 0x70) == 0x70)
+        alter(&copy.out);
+    if ((how & 3) != 3)
+        path_remove(to, i);
+    put(&world->end[to], &copy.out, copy.payload);
+    free(copy.payload);
+}
+
+// ---- a stranger -------------------------------------------------------------------------------------------------
+static void aim(struct end *end, struct sl_tcp_out *out)
+{
+    struct sl_tcp_info info = {0};
+
+    if (end->conn)
+        sl_tcp_info(end->conn, &info);
+    out->seq = info.rcv_nxt + distance();
+    out->ack = (next8() & 1 ? info.snd_nxt : info.snd_una) + distance();
+    out->window = (uint16_t)next16();
+    out->flags = next8();
+    out->ecn = next8() & 3;
+    out->urgent = (uint16_t)next16();
+    out->len = (uint16_t)(next8() & 1 ? next16() % 3000 : 0);
+}
+
+static void aim_options(struct end *end, struct sl_tcp_out *out)
+{
+    struct tcp_options options = {.present = next8() & (TCP_OPTION_SACK | TCP_OPTION_TIMESTAMPS | TCP_OPTION_MSS),
+                                  .mss = (uint16_t)next16(), .n_sacks = next8() % 5};
+    struct sl_tcp_info info = {0};
+
+    if (end->conn)
+        sl_tcp_info(end->conn, &info);
+    options.tsval = distance();
+    options.tsecr = (uint32_t)(world->now_us / 1000) + distance();
+    for (unsigned i = 0; i < options.n_sacks; i++) {
+        options.sacks[i].start = info.snd_una + distance();
+        options.sacks[i].end = options.sacks[i].start + distance();
+    }
+    out->options_len = (uint8_t)tcp_options_write(out->options, &options);
+}
+
+static void strange(unsigned to)
+{
+    static uint8_t payload[3000];
+    struct end *end = &world->end[to];
+    struct sl_tcp_out out = {0};
+
+    world->clean = false;
+    sl_ip_parse(to ? "192.0.2.1" : "192.0.2.2", &out.src);
+    sl_ip_parse(to ? "192.0.2.2" : "192.0.2.1", &out.dst);
+    out.sport = to ? 4000 : 80;
+    out.dport = to ? 80 : 4000;
+    if (next8() % 16 == 0)
+        out.sport = (sl_be16)next16();
+    aim(end, &out);
+    aim_options(end, &out);
+    put(end, &out, payload);
+}
+
+static void strange_icmp(unsigned to)
+{
+    struct end *end = &world->end[to];
+    struct sl_tcp_info info = {0};
+    struct sl_tcp_icmp_in in = {.kind = next8() % 4, .mtu = next16()};
+
+    world->clean = false;
+    if (!end->conn)
+        return;
+    sl_tcp_info(end->conn, &info);
+    in.local = info.local;
+    in.remote = info.remote;
+    in.local_port = info.local_port;
+    in.remote_port = info.remote_port;
+    in.seq = info.snd_una + distance();
+    sl_tcp_icmp(end->tcp, &in, world->now_us);
+}
+
+// ---- applications -----------------------------------------------------------------------------------------------
+static void app_send(struct end *end, uint32_t len)
+{
+    struct block *block;
+    struct sl_tcp_chunk chunk;
+
+    if (!end->conn || len == 0)
+        return;
+    block = block_new(len);
+    for (uint32_t i = 0; i < len; i++)
+        block->data[i] = byte_of(end->sent + i);
+    chunk = (struct sl_tcp_chunk){block->data, len, len, block};
+    if (sl_tcp_send(end->conn, &chunk, world->now_us) == 0)
+        end->sent += len;
+    else
+        release(block);
+}
+
+static void app_read(struct end *end, uint32_t max)
+{
+    struct sl_tcp_chunk chunk;
+
+    for (unsigned n = 0; end->conn && n < 64 && sl_tcp_read(end->conn, max, &chunk, world->now_us) == 1; n++) {
+        for (uint32_t i = 0; world->clean && i < chunk.len; i++)
+            expect(chunk.data[i] == byte_of(end->read + i));
+        end->read += chunk.len;
+        if (chunk.owner)
+            release(chunk.owner);
+    }
+}
+
+static void app_end(struct end *end, uint8_t how)
+{
+    if (!end->conn)
+        return;
+    if (how % 4 == 0) {
+        sl_tcp_abort(end->conn, world->now_us);
+        end->conn = NULL;
+        world->clean = false;
+    } else if (how % 4 == 1) {
+        sl_tcp_close(end->conn, world->now_us);
+        end->conn = NULL;
+        world->clean = false;
+    } else {
+        sl_tcp_shutdown(end->conn, world->now_us);
+    }
+}
+
+static void app_options(struct end *end)
+{
+    struct sl_tcp_options options;
+    uint8_t bits = next8();
+
+    if (!end->conn)
+        return;
+    sl_tcp_options_default(&options);
+    options.no_delay = bits & 1;
+    options.pacing = bits & 2;
+    options.keepalive_idle_ms = bits & 4 ? 1000 : 0;
+    options.user_timeout_ms = bits & 8 ? 5000 : 0;
+    options.rx_bytes = bits & 16 ? 4096 : 4u << 20;
+    sl_tcp_options_set(end->conn, &options, world->now_us);
+}
+
+static void events(struct end *end)
+{
+    struct sl_tcp_event event;
+
+    while (sl_tcp_event(end->tcp, &event)) {
+        if (event.bits & SL_TCP_ACCEPTED) {
+            world->clean &= !end->accepted; // a cookie's ACK come twice: its bytes begin anew
+            end->accepted = true;
+            if (end->conn == NULL)
+                end->conn = event.conn;
+            else if (event.conn != end->conn)
+                sl_tcp_abort(event.conn, world->now_us);
+        }
+        if (event.bits & SL_TCP_ENDED && event.conn == end->conn) {
+            app_read(end, UINT32_MAX);
+            sl_tcp_close(end->conn, world->now_us);
+            end->conn = NULL;
+        }
+    }
+}
+
+// ---- steps --------------------------------------------------------------------------------------------------------
+static void pass_time(uint8_t how)
+{
+    uint64_t a = sl_tcp_deadline(world->end[0].tcp), b = sl_tcp_deadline(world->end[1].tcp), due = a < b ? a : b;
+
+    if (how & 1 && due != UINT64_MAX && due > world->now_us)
+        world->now_us = due;
+    else
+        world->now_us += how & 2 ? next16() * 64 : next8();
+    for (unsigned i = 0; i < 2; i++)
+        sl_tcp_tick(world->end[i].tcp, world->now_us);
+}
+
+static void step(void)
+{
+    uint8_t op = next8();
+    unsigned who = op & 1;
+    struct end *end = &world->end[who];
+
+    switch (op >> 1 & 15) {
+    case 0: case 1: case 2: case 3: arrive(who, op >> 5 ? next8() : 0); break;
+    case 4: arrive(who, next8()); break;
+    case 5: case 6: app_send(end, 1 + next16() % (op & 0x80 ? 30000 : 1500)); break;
+    case 7: app_read(end, op & 0x80 ? UINT32_MAX : 1u + next8()); break;
+    case 8: case 9: case 10: pass_time(next8()); break;
+    case 11: strange(who); break;
+    case 12: app_options(end); break;
+    case 13: if (op & 0x80) strange_icmp(who); else end->refuse = op & 0x40; break;
+    case 14: if (op >> 5 == 7) app_end(end, next8()); else pass_time(1); break;
+    default: if (op & 0x80 && end->conn) sl_tcp_urgent(end->conn); else arrive(who, 0); break;
+    }
+}
+
+static void must_hold(const struct sl_tcp *tcp)
+{
+    const char *wrong = sl_tcp_check(tcp, NULL);
+
+    if (wrong == NULL)
+        return;
+    fprintf(stderr, "invariant: %s\n", wrong);
+    abort();
+}
+
+static void settle(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        events(&world->end[i]);
+        sl_tcp_output(world->end[i].tcp, world->now_us);
+        events(&world->end[i]);
+        must_hold(world->end[i].tcp);
+    }
+}
+
+static void begin(uint8_t how)
+{
+    struct sl_tcp_config config = {.connections = 16, .time_waits = 4, .listeners = 2,
+                                   .buffers_held = how & 1 ? 24 : 4096, .segments_held = how & 2 ? 12 : 4096,
+                                   .rx_bytes = how & 4 ? 20000 : 8u << 20, .tx_bytes = how & 8 ? 20000 : 8u << 20,
+                                   .buffers = &buffers, .send = send, .now_us = 1000000000};
+    struct sl_tcp_options options;
+    struct sl_ip client, server;
+    int error;
+
+    sl_ip_parse("192.0.2.1", &client);
+    sl_ip_parse("192.0.2.2", &server);
+    for (unsigned i = 0; i < 2; i++) {
+        config.context = &world->end[i];
+        config.entropy[0] = 77 + i;
+        world->end[i].tcp = sl_tcp_new(&config);
+        expect(world->end[i].tcp != NULL);
+    }
+    sl_tcp_options_default(&options);
+    options.timestamps = !(how & 16);
+    options.sack = !(how & 32);
+    options.cookies_always = how & 64;
+    options.congestion = how & 128 ? "newreno" : "cubic";
+    expect(sl_tcp_listen(world->end[1].tcp, &server, 80, &options, NULL, &error) != NULL);
+    world->end[0].conn = sl_tcp_connect(world->end[0].tcp, &client, 4000, &server, 80, &options, NULL, config.now_us, &error);
+    expect(world->end[0].conn != NULL);
+    world->now_us = config.now_us;
+    world->clean = true;
+}
+
+static void finish(void)
+{
+    for (unsigned to = 0; to < 2; to++)
+        while (world->n_path[to])
+            path_remove(to, world->n_path[to] - 1);
+    for (unsigned i = 0; i < 2; i++)
+        sl_tcp_free(world->end[i].tcp);
+    expect(world->blocks == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    world = calloc(1, sizeof(*world));
+    expect(world != NULL);
+    world->at = data;
+    world->stop = data + size;
+    begin(next8());
+    settle();
+    for (unsigned i = 0; i < STEPS && world->at < world->stop; i++) {
+        step();
+        settle();
+    }
+    finish();
+    free(world);
+    return 0;
+}
+
+// ---- seeds --------------------------------------------------------------------------------------------------------
+// Opcodes by hand: a handshake, transfers, losses, an end.
+uint8_t *fuzz_seed(unsigned index, size_t *size)
+{
+    static const uint8_t handshake[] = {0x01, 0x00, 0x01};
+    uint8_t *seed = malloc(ROOM);
+    uint32_t random = 2463534242u + index * 7919u;
+
+    if (index >= 24 || seed == NULL) {
+        free(seed);
+        return NULL;
+    }
+    seed[0] = index < 8 ? 0 : (uint8_t)(index * 37);
+    memcpy(seed + 1, handshake, sizeof(handshake));
+    for (size_t i = 1 + sizeof(handshake); i < ROOM; i++) {
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        seed[i] = (uint8_t)(random >> 8);
+        if (index % 3 == 0) // mostly sending and arriving
+            seed[i] = (uint8_t)((seed[i] & 1) | ((seed[i] >> 1) % 11) << 1);
+    }
+    *size = ROOM;
+    return seed;
+}
