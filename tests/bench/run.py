@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import balanced
+import endpoint
 import growth
 import in_process
 import peers
@@ -32,6 +33,7 @@ MARK = ("<!-- table: written by tools/bench --write-docs -->", "<!-- end of tabl
 SECTIONS = [
     ("in-process", 0.2, in_process.measure),
     ("balance", 0.1, balanced.measure),
+    ("tcp", 0.08, endpoint.measure),
     ("growth", 0.15, growth.measure),
     ("wire", 0.35, wire.measure),
     ("peers", 0.3, peers.measure),
