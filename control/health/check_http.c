@@ -14,10 +14,6 @@
 #define READ_BYTES 4096
 #define READS_MOST 16 // a turn: a member that sends without end must not keep the loop
 
-// Over TCP alone each change is told once and nothing has to be changed for the next step: two system calls less. TLS
-// reads and writes when it likes, so it is watched for what it asked for last.
-#define EVENTS_PLAIN (EPOLLIN | EPOLLOUT | EPOLLET)
-
 enum step { STEP_CONNECT, STEP_TLS, STEP_SEND, STEP_RECEIVE };
 
 struct http_check {
@@ -114,7 +110,7 @@ static void start(struct health *health, struct target *target)
 
     check->step = STEP_CONNECT;
     check->sent = 0;
-    check->events = target->wish.kind == HEALTH_HTTP ? EVENTS_PLAIN : EPOLLOUT;
+    check->events = EPOLLOUT;
     check->response = malloc(sizeof(*check->response));
     if (check->response) {
         http_response_init(check->response, &target->wish.http, &check->text);
@@ -134,22 +130,12 @@ static void want(struct health *health, struct target *target, uint32_t events)
 {
     struct http_check *check = target->room;
 
-    if (check->events == events || check->events == EVENTS_PLAIN)
+    if (check->events == events)
         return;
     check->events = events;
     int error = socket_rewatch(health, &target->watch, target->fd, events);
     if (error)
         check_failed(health, target, "epoll", error);
-}
-
-// Writable comes at once: TLS may hold bytes, or the socket have some, that are not told of again.
-static void go_on_later(struct health *health, struct target *target)
-{
-    struct http_check *check = target->room;
-
-    if (check->events == EVENTS_PLAIN)
-        check->events = 0;
-    want(health, target, EPOLLIN | EPOLLOUT);
 }
 
 // The response's own words live no longer than the check: copied, also where they are good.
@@ -281,7 +267,8 @@ static void step_receive(struct health *health, struct target *target)
             return;
         }
     }
-    go_on_later(health, target);
+    want(health, target,
+         EPOLLIN | EPOLLOUT); // TLS may hold bytes the socket no longer tells of: writable comes at once
 }
 
 static void ready(struct health *health, struct target *target, uint32_t events)
@@ -294,9 +281,6 @@ static void ready(struct health *health, struct target *target, uint32_t events)
         return;
     if (check->step == STEP_SEND && !step_send(health, target))
         return;
-    if (check->events == EVENTS_PLAIN && check->sent == check->request_bytes &&
-        !(events & ~(uint32_t)EPOLLOUT))
-        return; // the answer will be told
     step_receive(health, target);
 }
 

@@ -126,7 +126,9 @@ class BalancedConnections(Connections):
             rows_of(f"{WHAT}: connect p50", "us", self.p50, self.how(), self.peer_name())
 
     def how(self):
-        own_tcp = "; it has the kernel's TCP on each side" if self.peer_name() == "haproxy" else ""
+        own_tcp = ""
+        if self.peer_name() == "haproxy":
+            own_tcp = "; it has the kernel's TCP on each side, which accepts before a member has"
         return f"{len(MEMBERS)} members; {super().how()}{own_tcp}"
 
 
