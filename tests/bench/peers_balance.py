@@ -16,7 +16,6 @@ from veth_lab import CLIENTS, DEVICE_CORE, INSIDE, MAC, OUTSIDE, VethLab, run
 SERVICE = "203.0.113.80"
 MEMBERS = [f"192.0.2.{n}" for n in range(2, 6)]
 SOURCES = [f"192.0.2.{n}" for n in range(20, 28)]
-WHAT = "balancing, TCP connections: open, one request, close"
 NEAR = 0.9  # of the ceiling: then the generator is the limit
 
 JHASH = """table ip nat {{
@@ -43,6 +42,11 @@ SERVED = """services:
 pools:
   - {{name: web, members: [{members}]}}
 """
+
+
+def named(peer):
+    """What a row measures: rows are told apart by it."""
+    return f"balancing beside {peer}, TCP connections: open, one request, close"
 
 
 def jhash_rules():
@@ -122,8 +126,9 @@ class BalancedConnections(Connections):
         return ["--target", SERVICE, "--server", f"{MEMBERS[0]}-{MEMBERS[-1]}", "--next-hop", MAC["din"]]
 
     def rows_beside(self, ceiling):
-        return rows_of(WHAT, "k/s", self.rates, f"{self.how()}{limits(self.rates, ceiling)}", self.peer_name(), True) + \
-            rows_of(f"{WHAT}: connect p50", "us", self.p50, self.how(), self.peer_name())
+        what, how = named(self.peer_name()), f"{self.how()}{limits(self.rates, ceiling)}"
+        return rows_of(what, "k/s", self.rates, how, self.peer_name(), True) + \
+            rows_of(f"{what}: connect p50", "us", self.p50, self.how(), self.peer_name())
 
     def how(self):
         own_tcp = ""
@@ -165,7 +170,7 @@ def measure(context, budget, rig, devices, bridge, repeat, seconds):
     where = (context.build, context.scratch / "peers")
     sluice = devices.add(SluiceBalance("sluice-balance", *where, nat=False))
     peers = {name: devices.add(kind(name, *where)) for name, kind in PEERS.items()}
-    missing = [Row(SECTION, f"{WHAT}, beside {name}", "k/s", skipped=devices.why("sluice-balance", name))
+    missing = [Row(SECTION, named(name), "k/s", skipped=devices.why("sluice-balance", name))
                for name, peer in peers.items() if not (sluice and peer)]
     pairs = [BalancedConnections(sluice, peer) for peer in peers.values() if sluice and peer]
     if not pairs:

@@ -52,6 +52,17 @@ def test_row_of_haproxy_says_that_it_ends_connections():
     assert "TCP on each side" not in BalancedConnections(haproxy, nftables).how()
 
 
+def test_rows_of_two_peers_are_told_apart():
+    seen = set()
+    for kind, name in ((NftablesBalance, "nftables-jhash"), (HaproxyBalance, "haproxy")):
+        pair = BalancedConnections(None, kind(name, pathlib.Path("build"), "directory"))
+        for _ in range(2):
+            pair.rates.add_both(("sluice", "near", 2.0), ("peer", "near", 1.0))
+            pair.p50.add_both(("sluice", "near", 2.0), ("peer", "near", 1.0))
+        seen |= {row.what for row in pair.rows_beside(Pairs())}
+    assert len(seen) == 4
+
+
 def test_generator_is_the_limit_of_who_comes_near_the_ceiling_where_the_cores_were_the_same():
     rates, ceiling = Pairs(), Pairs()
     rates.add_both(("sluice", "near", 58.0), ("peer", "near", 20.0))
