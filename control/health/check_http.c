@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A member is well where it answers an HTTP request as wished, over TCP or TLS. One request on a fresh connection, which
-// is what a client would see; the response is read by http_response.c.
+// is what a client would see; https resumes its last session while the member is well (tls.h). The response is read by
+// http_response.c.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct http_check {
     struct http_text text;
     enum step step;
     uint32_t events;
+    struct tls_memory memory;       // https: of this wish's connections so far
     struct tls_session *session;    // https, while a check is under way
     struct http_response *response; // while a check is under way
 };
@@ -94,8 +96,10 @@ static void forget(struct health *health, struct target *target)
 {
     struct http_check *check = target->room;
 
-    if (check)
-        free(check->request);
+    if (!check)
+        return;
+    free(check->request);
+    tls_forget(&check->memory);
 }
 
 static void start(struct health *health, struct target *target)
@@ -204,7 +208,9 @@ static bool step_connect(struct health *health, struct target *target, uint32_t 
     if (target->wish.kind == HEALTH_HTTP)
         return true;
     check->step = STEP_TLS;
-    check->session = tls_start(health, target->fd, &target->wish);
+    if (target->last_verdict != HEALTH_GOOD) // what was wrong is to be seen whole
+        tls_forget(&check->memory);
+    check->session = tls_start(health, target->fd, &target->wish, &check->memory, health->now_ns / 1000000);
     if (check->session)
         return true;
     check_failed(health, target, "TLS", ENOMEM);

@@ -19,6 +19,8 @@ struct tls { // a context; a list of them
 
 struct tls_session {
     SSL *ssl;
+    struct tls_memory *memory;
+    uint64_t now_ms; // when it began
     char why[96];
 };
 
@@ -40,6 +42,24 @@ static void context_free(struct tls *tls)
     free(tls);
 }
 
+void tls_forget(struct tls_memory *memory)
+{
+    SSL_SESSION_free(memory->session);
+    *memory = (struct tls_memory){0};
+}
+
+// The member gives a ticket, or its last handshake's session (TLS 1.2): 1, it is kept.
+static int on_session(SSL *ssl, SSL_SESSION *given)
+{
+    struct tls_session *session = SSL_get_app_data(ssl);
+    struct tls_memory *memory = session->memory;
+    uint64_t whole_ms = SSL_session_reused(ssl) ? memory->whole_ms : session->now_ms;
+
+    tls_forget(memory);
+    *memory = (struct tls_memory){given, whole_ms};
+    return 1;
+}
+
 static SSL_CTX *context_make(const struct health_http_wish *wish, const char *file)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -47,8 +67,9 @@ static SSL_CTX *context_make(const struct health_http_wish *wish, const char *fi
     if (!ctx)
         return NULL;
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); // a check is to see a whole handshake
-    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);  // cut off or not: the response's framing tells
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_session);
+    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF); // cut off or not: the response's framing tells
     SSL_CTX_set_verify(ctx, wish->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     int fine = !wish->verify ? 1
                : file        ? SSL_CTX_load_verify_locations(ctx, file, NULL)
@@ -121,17 +142,28 @@ static bool name_set(SSL *ssl, const struct health_wish *wish)
     return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address) == 1;
 }
 
-struct tls_session *tls_start(struct health *health, int fd, const struct health_wish *wish)
+static bool resume(SSL *ssl, struct tls_memory *memory, uint64_t now_ms)
+{
+    if (memory->session && now_ms - memory->whole_ms >= TLS_WHOLE_MS)
+        tls_forget(memory);
+    return !memory->session || SSL_set_session(ssl, memory->session) == 1;
+}
+
+struct tls_session *tls_start(struct health *health, int fd, const struct health_wish *wish,
+                              struct tls_memory *memory, uint64_t now_ms)
 {
     struct tls *tls = context_find(health, &wish->http);
     struct tls_session *session = calloc(1, sizeof(*session));
 
     if (!session || !tls || !(session->ssl = SSL_new(tls->ctx)) || !name_set(session->ssl, wish) ||
-        SSL_set_fd(session->ssl, fd) != 1) {
+        SSL_set_fd(session->ssl, fd) != 1 || !resume(session->ssl, memory, now_ms)) {
         ERR_clear_error();
         tls_stop(session);
         return NULL;
     }
+    session->memory = memory;
+    session->now_ms = now_ms;
+    SSL_set_app_data(session->ssl, session);
     SSL_set_connect_state(session->ssl);
     return session;
 }
@@ -140,6 +172,8 @@ void tls_stop(struct tls_session *session)
 {
     if (!session)
         return;
+    if (session->ssl) // as if it had been ended in order: else OpenSSL makes its session unfit to be resumed
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(session->ssl);
     free(session);
 }

@@ -9,6 +9,7 @@
 
 #define TIMEOUT_MOST_MS (7u * 86400 * 1000) // far below 2^31 ms, where wrapping time stamps turn round
 #define EVICT_SEARCH    32                  // entries looked at for one to evict
+#define SLOT_MS         1000                // of the wheel
 
 int flow_table_init(struct flow_table *table, struct sl_flow *entries, uint32_t capacity,
                     const struct sl_hash_seed *seed, uint32_t now_ms)
@@ -168,18 +169,27 @@ uint32_t flow_expired(struct flow_table *table, uint32_t now_ms, uint32_t *budge
     return FLOW_NONE;
 }
 
+// A slot holds a second's flows, and the last segment of a connection comes after the one that armed it: who would end
+// within a second of its slot is as good as any. Where many were seen since, the one with the least left is named.
 uint32_t flow_evictable(struct flow_table *table, uint32_t now_ms)
 {
+    uint32_t best = FLOW_NONE, best_left_ms = UINT32_MAX;
+
     flow_wheel_turn(&table->wheel, now_ms);
     for (int looked = 0; looked < EVICT_SEARCH; looked++) {
         uint32_t due_ms, index = flow_wheel_nearest(&table->wheel, FLOW_LANE_TRANSITORY, &due_ms);
         if (index == FLOW_WHEEL_NONE)
-            return FLOW_NONE;
+            break;
         struct sl_flow *flow = &table->entry[index];
-        if (flow->state != SL_FLOW_ESTABLISHED && flow_left_ms(table, flow, now_ms) <= due_ms)
+        bool transitory = flow->state != SL_FLOW_ESTABLISHED;
+        uint32_t left_ms = flow_left_ms(table, flow, now_ms);
+        if (transitory && left_ms <= due_ms + SLOT_MS)
             return index;
-        flow_rearm(table, index,
-                   now_ms); // established or seen since it was armed: out of the next search's way
+        if (transitory && left_ms < best_left_ms) {
+            best = index;
+            best_left_ms = left_ms;
+        }
+        flow_rearm(table, index, now_ms); // out of the next search's way
     }
-    return FLOW_NONE;
+    return best;
 }

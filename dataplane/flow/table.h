@@ -167,8 +167,8 @@ void flow_rearm(struct flow_table *table, uint32_t index, uint32_t now_ms);
 // A flow whose timeout has passed, FLOW_NONE: none, or *budget used up. Each entry looked at costs one of *budget.
 uint32_t flow_expired(struct flow_table *table, uint32_t now_ms, uint32_t *budget);
 
-// A transitory flow (new or closing) that would expire soon and may give way to a new one; FLOW_NONE: none found
-// within bounds. Established flows are never named.
+// A transitory flow (new or closing) that would expire soon and may give way to a new one; FLOW_NONE: all that were
+// looked at, a bounded number, are established. Established flows are never named.
 uint32_t flow_evictable(struct flow_table *table, uint32_t now_ms);
 
 #endif

@@ -192,7 +192,8 @@ static const struct sl_key health_keys[] = {
     {"sni", SL_KEY_TEXT, SL_TEXT_FREE, FIELD(sl_config_health, sni), .example = "www.example.org",
      .help = "Name asked for in TLS; `host` where left out."},
     {"verify", SL_KEY_BOOL, FIELD(sl_config_health, verify), .example = "true",
-     .help = "Whether the certificate must be good for that name."},
+     .help = "Whether the certificate must be good for that name. Checks resume TLS sessions while the "
+             "member is well: it is seen at least once a minute, and after any check that was not good."},
     {"ca-file", SL_KEY_TEXT, SL_TEXT_FILE, FIELD(sl_config_health, ca_file), .example = "/etc/ssl/own.pem",
      .help = "Who may have signed it; the system's list where left out."},
     {"send", SL_KEY_TEXT, SL_TEXT_BYTES, FIELD(sl_config_health, send), .example = "ping",

@@ -2,9 +2,13 @@
 // What health checks cost: TARGETS members on loopback (127.0.0.0/8, one listener for all), each checked once a second,
 // for SECONDS. Prints the engine thread's CPU time as per cent of a core, with the kernel's work for its system calls
 // in it; on loopback that is also the listener's half of each handshake.
-// usage: bench_health [TARGETS [SECONDS [tcp|http|icmp|udp [PORT]]]]      PORT: of a server of your own, else ours
+// usage: bench_health [TARGETS [SECONDS [tcp|http|https|icmp|udp [PORT]]]]  PORT: of a server of your own, else ours
+// The https server gives tickets, as servers do; its certificate (ECDSA, P-256) is made at the start and verified.
 #include <arpa/inet.h>
 #include <event2/event.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,10 +46,11 @@ static int listen_any(uint16_t *port, int type)
     return fd;
 }
 
+static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+
 // Answers whatever it is asked; its time is not the engine's.
 static void *serve_tcp(void *context)
 {
-    static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
     int fd = *(int *)context;
     char request[1024];
 
@@ -58,6 +64,80 @@ static void *serve_tcp(void *context)
     }
     return NULL;
 }
+
+// ---- https --------------------------------------------------------------------------------------------------
+
+#define NAME        "member.example"
+#define TLS_SERVERS 4 // threads, so that no client waits for another's round trips
+
+static SSL_CTX *tls_server;
+static char authority[] =
+    "/tmp/bench-health-XXXXXX"; // the certificate, its own authority; until all have read it
+
+static X509 *certificate_make(EVP_PKEY *key)
+{
+    X509 *certificate = X509_new();
+    X509_NAME *name = X509_get_subject_name(certificate);
+    X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:" NAME);
+
+    X509_set_version(certificate, 2);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+    X509_set_pubkey(certificate, key);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)NAME, -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_add_ext(certificate, names, -1);
+    X509_EXTENSION_free(names);
+    X509_sign(certificate, key, EVP_sha256());
+    return certificate;
+}
+
+static SSL_CTX *tls_server_new(void)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = certificate_make(key);
+    int fd = mkstemp(authority);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (!file || !PEM_write_X509(file, certificate) || fclose(file) ||
+        SSL_CTX_use_certificate(ctx, certificate) != 1 || SSL_CTX_use_PrivateKey(ctx, key) != 1) {
+        fprintf(stderr, "no certificate can be made\n");
+        exit(1);
+    }
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return ctx;
+}
+
+static void answer_over_tls(SSL_CTX *ctx, int client)
+{
+    const struct timeval patience = {.tv_sec = 1};
+    SSL *ssl = SSL_new(ctx);
+    char request[1024];
+
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    SSL_set_fd(ssl, client);
+    if (SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof(request)) > 0)
+        SSL_write(ssl, response, sizeof(response) - 1);
+    SSL_free(ssl);
+}
+
+static void *serve_tls(void *context)
+{
+    int fd = *(int *)context;
+
+    for (;;) {
+        int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        if (client < 0)
+            continue;
+        answer_over_tls(tls_server, client);
+        close(client);
+    }
+    return NULL;
+}
+
+// ---- udp ----------------------------------------------------------------------------------------------------
 
 static void *serve_udp(void *context)
 {
@@ -108,12 +188,16 @@ static void serve(enum health_kind kind, uint16_t *port)
     const int on = 1;
     pthread_t thread;
     bool udp = kind == HEALTH_UDP;
+    void *(*server)(void *) = udp ? serve_udp : kind == HEALTH_HTTPS ? serve_tls : serve_tcp;
 
     fd = listen_any(port, udp ? SOCK_DGRAM : SOCK_STREAM);
     if (udp)
         setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-    if (pthread_create(&thread, NULL, udp ? serve_udp : serve_tcp, &fd))
-        exit(1);
+    if (kind == HEALTH_HTTPS)
+        tls_server = tls_server_new();
+    for (unsigned i = 0; i < (kind == HEALTH_HTTPS ? TLS_SERVERS : 1); i++)
+        if (pthread_create(&thread, NULL, server, &fd))
+            exit(1);
 }
 
 static void add_targets(struct health *health, unsigned targets, enum health_kind kind, uint16_t port)
@@ -125,6 +209,9 @@ static void add_targets(struct health *health, unsigned targets, enum health_kin
                                    .port = port,
                                    .kind = kind,
                                    .interval_ms = 1000,
+                                   .http = {.verify = kind == HEALTH_HTTPS && tls_server,
+                                            .ca_file = authority,
+                                            .sni = tls_server ? NAME : NULL},
                                    .udp = {.send = "ping", .send_bytes = 4}};
         if (health_set(health, i, &wish, &error)) {
             fprintf(stderr, "%s\n", error.text);
@@ -174,6 +261,8 @@ int main(int argc, char **argv)
     if (!health)
         return 1;
     add_targets(health, targets, kind, port);
+    if (tls_server)
+        unlink(authority);
     run_for(base, 3); // until all are known
     measure(base, health, seconds);
     health_free(health);

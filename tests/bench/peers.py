@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sluice beside what people would use instead, in the same veth lab (veth_lab.py), with the same generator, in the same
-run, each on one core: the kernel's routing, and nftables' NAT with and without a flow table.
+run, each on one core: the kernel's routing, nftables' NAT with and without a flow table, and its DNAT and HAProxy for
+balancing (peers_balance.py).
 
 The hypervisor moves our cores about, which changes all of these by a factor of two; so trials are short, the devices
 take turns, and only trials with the cores in one place are compared (pairs.py)."""
@@ -9,6 +10,7 @@ import pathlib
 import subprocess
 import time
 
+import peers_balance
 from pairs import place_of
 from peers_devices import (Bridge, KernelRouting, NftablesFlowtable, NftablesNat, SluiceDevice, SluiceMemif, cpu_spent,
                            undisturbed)
@@ -165,7 +167,8 @@ def measure(context, budget):
         cases, missing = cases_make(devices, context)
         bridge = devices.add(Bridge("bridge", context.build, context.scratch / "peers"))
         ceiling = Ceiling(bridge) if bridge else None
-        packets_measure(context, budget.part(0.78), rig, cases, ceiling)
+        packets_measure(context, budget.part(0.7), rig, cases, ceiling)
         rows = [row for case in cases for row in case.rows()] + missing
         rows += ceiling.rows() if ceiling else [Row(SECTION, "the generator's ceiling", "Mpps", skipped=devices.why("bridge"))]
-        return rows + connections_measure(context, budget, rig, cases)
+        rows += connections_measure(context, budget.part(0.45), rig, cases)
+        return rows + peers_balance.measure(context, budget, rig, devices, bridge, repeat, CONNECTIONS_SECONDS)

@@ -120,9 +120,12 @@ class NftablesNat(KernelRouting):
     """Source NAT to a pool. Connection tracking's table is the machine's: it must be large enough as it is, and closed
     connections must not fill it, or the peer would fail for our settings."""
 
+    def rules(self):
+        return NAT.format(pool=POOL)
+
     def set_up(self):
         super().set_up()
-        run(*VethLab.within(self.lab.device), "nft", "-f", "-", text=NAT.format(pool=POOL))
+        run(*VethLab.within(self.lab.device), "nft", "-f", "-", text=self.rules())
         run(*VethLab.within(self.lab.device), "sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=5")
         for knob in ("max", "buckets"):
             size = int(pathlib.Path(f"/proc/sys/net/netfilter/nf_conntrack_{knob}").read_text(encoding="ascii"))
@@ -168,6 +171,9 @@ class SluiceDevice(Device):
         self.nat = nat
         self.sluice = self.worker = None
 
+    def config(self):
+        return sluice_config(self.nat)
+
     def set_up(self):
         bpf = self.directory / "bpf"
         bpf.mkdir()
@@ -176,7 +182,7 @@ class SluiceDevice(Device):
         # 'ip netns exec' gives each process a fresh /sys: both daemons must see the same pinned maps there.
         share = ["sh", "-c", f'mount --bind {bpf} /sys/fs/bpf && exec "$@"', "share"]
         self.sluice = self.stack.enter_context(Sluice(
-            self.build, self.directory / "sluice", sluice_config(self.nat), str(DEVICE_CORE), 512,
+            self.build, self.directory / "sluice", self.config(), str(DEVICE_CORE), 512,
             [*VethLab.within(self.lab.device), *share]))
         self._others_away()
         self.worker = self._thread("rte-worker-1")
@@ -229,7 +235,7 @@ class SluiceMemif(SluiceDevice):
         return {}
 
     def set_up(self):
-        text = sluice_config(self.nat)
+        text = self.config()
         for port, link in (("in", "din"), ("out", "dout")):
             text = text.replace(f"af_xdp:{link}", f"memif:{self.directory}/{port},role=server")
         self.sluice = self.stack.enter_context(Sluice(self.build, self.directory / "sluice", text, str(DEVICE_CORE), 512))

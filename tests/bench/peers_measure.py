@@ -155,11 +155,15 @@ class Connections:
         self.rates, self.p50 = Pairs(), Pairs()
         self.failures = {side: 0 for side in SIDES}
 
+    def destination(self):
+        """Whom the client connects to, and by way of whom."""
+        return ["--server", SERVER, "--next-hop", MAC["din"]]
+
     def command(self, device):
         lab = device.lab
         ports = ["--port", "af_xdp:gin", "--port", "af_xdp:gout"]
         return [*lab.own_core(), device.build / "tools/pktgen/sluice-pktgen", "stateful", "both", *ports,
-                "--client", f"{CLIENTS[0]}-{CLIENTS[-1]}", "--server", SERVER, "--next-hop", MAC["din"],
+                "--client", f"{CLIENTS[0]}-{CLIENTS[-1]}", *self.destination(),
                 "-c", self.AT_A_TIME, "-d", self.SECONDS, "--drain", 1, "--cores", GENERATOR_CORE, "--memory", 256, "-j", "-q"]
 
     def round(self, rig):
@@ -179,11 +183,16 @@ class Connections:
             raise RuntimeError(f"sluice-pktgen stateful: {done.stderr.strip()[-200:]}")
         return json.loads(done.stdout)["sides"][0]
 
+    def peer_name(self):
+        return self.devices["peer"].name
+
+    def how(self):
+        return f"{self.AT_A_TIME} at a time; failed: Sluice {self.failures['sluice']}, peer {self.failures['peer']}"
+
     def rows(self):
         what = "NAT44, TCP connections: open, one request, close"
-        how = f"{self.AT_A_TIME} at a time; failed: Sluice {self.failures['sluice']}, peer {self.failures['peer']}"
-        name = self.devices["peer"].name
-        return rows_of(what, "k/s", self.rates, how, name, True) + rows_of(f"{what}: connect p50", "us", self.p50, how, name)
+        return rows_of(what, "k/s", self.rates, self.how(), self.peer_name(), True) + \
+            rows_of(f"{what}: connect p50", "us", self.p50, self.how(), self.peer_name())
 
 
 class Ceiling:

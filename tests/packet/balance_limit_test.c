@@ -86,6 +86,61 @@ static void full_table_evicts_the_transitory(void **state)
     harness_balance_free(b);
 }
 
+// A segment of a connection whose member answers from 10.1.0.1.
+static void member_says(struct harness_balance *b, uint16_t port, uint8_t flags)
+{
+    struct rte_mbuf *m = harness_tcp(NAT_LAN, "10.1.0.1", CLIENT, 8080, port, flags, 0);
+    rte_pktmbuf_free(harness_balance_through(b, NAT_LAN, m, NAT_WAN));
+}
+
+static void connection_closes(struct harness_balance *b, uint16_t port)
+{
+    harness_balance_tcp(b, CLIENT, port, SL_TCP_SYN);
+    member_says(b, port, SL_TCP_SYN | SL_TCP_ACK);
+    harness_balance_tcp(b, CLIENT, port, SL_TCP_ACK);
+    harness_balance_tcp(b, CLIENT, port, SL_TCP_FIN | SL_TCP_ACK);
+    member_says(b, port, SL_TCP_FIN | SL_TCP_ACK);
+}
+
+// The last ACK of each comes when the second is over that its flow was armed in, so each has more left than its slot.
+static void full_table_evicts_closed_connections_seen_since(void **state)
+{
+    const uint16_t all = 200;
+    struct harness_balance *b = harness_balance_new(1, all);
+    harness_balance_simple(b, SL_BALANCE_MAGLEV, 1);
+    b->service[0].timeout_closing_s = 1;
+    harness_balance_ready(b);
+    const struct flow_wheel *wheel = &b->h->worker[0]->flows->wheel;
+    harness_advance_ms(b->h, 1990 - (uint32_t)(wheel->time_ms % 1000));
+    for (uint16_t port = 1; port <= all; port++)
+        connection_closes(b, port);
+    harness_advance_ms(b->h, 20);
+    for (uint16_t port = 1; port <= all; port++)
+        harness_balance_tcp(b, CLIENT, port, SL_TCP_ACK);
+    for (uint16_t port = 1; port <= all; port++)
+        assert_int_equal(harness_balance_tcp(b, CLIENT, (uint16_t)(1000 + port), SL_TCP_SYN), 1);
+    assert_int_equal(harness_counted(b->h, SL_COUNTER_flow_evicted), all);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
+// One-way streams that go on: none would end near its slot, yet one gives way.
+static void full_table_evicts_one_of_many_that_go_on(void **state)
+{
+    const uint16_t all = 200;
+    struct harness_balance *b = limited(all, 1, 0, 0, 0);
+    for (uint16_t port = 1; port <= all; port++)
+        harness_balance_udp(b, CLIENT, port);
+    harness_advance_ms(b->h, 20000);
+    for (uint16_t port = 1; port <= all; port++)
+        harness_balance_udp(b, CLIENT, port);
+    for (uint16_t port = 1; port <= 20; port++)
+        assert_int_equal(harness_balance_udp(b, CLIENT, (uint16_t)(1000 + port)), 1);
+    assert_int_equal(harness_counted(b->h, SL_COUNTER_flow_evicted), 20);
+    harness_expect_no_drop(b->h);
+    harness_balance_free(b);
+}
+
 // ---- without flows ------------------------------------------------------------------------------------------
 // A member's answer to the client's port, as the client gets it; its source port, 0: it went out untranslated.
 static uint16_t answer_port(struct harness_balance *b, uint32_t member, uint16_t port)
@@ -185,6 +240,8 @@ int main(void)
         cmocka_unit_test(flood_of_sources_keeps_the_limit),
         cmocka_unit_test(full_table_drops),
         cmocka_unit_test(full_table_evicts_the_transitory),
+        cmocka_unit_test(full_table_evicts_closed_connections_seen_since),
+        cmocka_unit_test(full_table_evicts_one_of_many_that_go_on),
         cmocka_unit_test(flood_is_balanced_without_flows),
         cmocka_unit_test(connections_of_a_flood_get_flows_later),
         cmocka_unit_test(answers_that_could_be_something_else_are_left_alone),

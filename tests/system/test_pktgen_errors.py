@@ -41,6 +41,10 @@ USAGE, ENVIRONMENT = 2, 3
     (("stateful", "server", "-p", "ring:a", "-r", "9"), ("--rate tells a client", "leave it out")),
     (("stateful", *RINGS, "--client", "1.1.1.1", "--client-ports", "1-2", "-c", "3"), ("3 connections", "widen --client")),
     (("stateful", *RINGS, "--server", "::1"), ("different families", "--client")),
+    (("stateful", *RINGS, "--target", "::1"), ("different families", "--target")),
+    (("stateful", *RINGS, "--target", "1.1.1.1-"), ("--target: '1.1.1.1-'", "is no address")),
+    (("stateful", *RINGS, "--target-ports", "0"), ("--target-ports: '0'", "no number from 1")),
+    (("stateful", "server", "-p", "ring:a", "--target", "1.1.1.1"), ("--target tells a client", "leave it out")),
     (("stateful", *RINGS, "--gateway", "1.1.1.1", "--next-hop", "02:00:00:00:00:01"), ("--next-hop", "leave one")),
     (("stateful", *RINGS, "--html", "/nowhere/p.html"), ("--html /nowhere/p.html", "No such file")),
 ])

@@ -51,14 +51,14 @@ int engine_check(const struct endpoint_config *config, struct sl_error *error)
     if (sl_ip_is_v4(&config->own.first) != sl_ip_is_v4(&config->peer.first))
         return sl_error_set(error, -EINVAL,
                             "client and server addresses are of different families: give both --client "
-                            "and --server");
+                            "and --server (or --target)");
     rc = range_check(&config->peer, "server", error);
     uint32_t tuples = rc ? 0 : tuple_count(&config->own, &config->peer);
     if (rc == 0 && tuples < config->connections)
         return sl_error_set(
             error, -EINVAL,
             "%u connections at a time want as many address and port pairs, and the ranges make %u: "
-            "widen --client or --server",
+            "widen --client, or --server (or --target)",
             config->connections, tuples);
     return rc;
 }

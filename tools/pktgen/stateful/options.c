@@ -14,6 +14,8 @@ enum key {
     KEY_CLIENT_PORTS,
     KEY_SERVER,
     KEY_SERVER_PORTS,
+    KEY_TARGET,
+    KEY_TARGET_PORTS,
     KEY_GATEWAY,
     KEY_NEXT_HOP,
     KEY_THINK,
@@ -41,8 +43,11 @@ static const struct argp_option table[] = {
     {"client-ports", KEY_CLIENT_PORTS, "FIRST-LAST", 0, "Their ports (default 1024-65535)", 1},
     {"server", KEY_SERVER, "FIRST[-LAST]", 0, "Addresses of the servers (default 198.19.0.1)", 1},
     {"server-ports", KEY_SERVER_PORTS, "FIRST[-LAST]", 0, "Their ports (default 80)", 1},
+    {"target", KEY_TARGET, "FIRST[-LAST]", 0,
+     "Whom the client connects to, where a device puts the servers in its place (default: the servers)", 1},
+    {"target-ports", KEY_TARGET_PORTS, "FIRST[-LAST]", 0, "Their ports (default: the servers')", 1},
     {"gateway", KEY_GATEWAY, "ADDRESS", 0,
-     "The client's next hop (default: the first server, on the same link)", 1},
+     "The client's next hop (default: the first target, on the same link)", 1},
     {"next-hop", KEY_NEXT_HOP, "MAC", 0, "Its Ethernet address (default: it is asked for)", 1},
     {0, 0, 0, 0, "Load, of the client:", 2},
     {"rate", 'r', "N", 0, "Connections to open in a second (default: as many as will go)", 2},
@@ -76,9 +81,10 @@ static const struct argp_option table[] = {
 };
 
 // Options that a server alone has no use for.
-static const int client_keys[] = {
-    'r',       'n',         KEY_THINK,    KEY_REQUEST_BYTES, KEY_PATH,         KEY_HOST,  KEY_CLOSE,
-    KEY_COUNT, KEY_GATEWAY, KEY_NEXT_HOP, KEY_CLIENT,        KEY_CLIENT_PORTS, KEY_DRAIN, KEY_WAIT};
+static const int client_keys[] = {'r',         'n',          KEY_THINK,  KEY_REQUEST_BYTES,
+                                  KEY_PATH,    KEY_HOST,     KEY_CLOSE,  KEY_COUNT,
+                                  KEY_GATEWAY, KEY_NEXT_HOP, KEY_CLIENT, KEY_CLIENT_PORTS,
+                                  KEY_DRAIN,   KEY_WAIT,     KEY_TARGET, KEY_TARGET_PORTS};
 
 static const char *option_name(int key)
 {
@@ -184,6 +190,21 @@ static void role(struct stateful_options *options, const char *text, struct argp
     argp_error(state, "'%s': say one of client, server, both", text);
 }
 
+// What of the target was not said is as of the servers.
+static void target_finish(struct stateful_options *options)
+{
+    struct endpoint_range *target = &options->target;
+
+    if (target->addresses == 0) {
+        target->first = options->server.first;
+        target->addresses = options->server.addresses;
+    }
+    if (target->ports == 0) {
+        target->port = options->server.port;
+        target->ports = options->server.ports;
+    }
+}
+
 static void finish(struct stateful_options *options, struct argp_state *state)
 {
     if (options->role == ROLE_NONE)
@@ -202,9 +223,10 @@ static void finish(struct stateful_options *options, struct argp_state *state)
     static const uint8_t none[6];
     if (!sl_ip_is_zero(&options->gateway) && memcmp(options->next_hop, none, 6) != 0)
         argp_error(state, "--gateway and --next-hop both name where to send to: leave one of them out");
+    target_finish(options);
     if (options->duration_s < 0)
         options->duration_s = options->role == ROLE_SERVER ? 0 : 10;
-    uint32_t headers = sl_ip_is_v4(&options->server.first) ? 40 : 60;
+    uint32_t headers = sl_ip_is_v4(&options->server.first) && sl_ip_is_v4(&options->target.first) ? 40 : 60;
     uint32_t mtu = options->session.mtu ? options->session.mtu : 1500;
     if (options->common.mss == 0 || options->common.mss > mtu - headers)
         options->common.mss = (uint16_t)(mtu - headers);
@@ -252,6 +274,12 @@ static error_t address_take(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SERVER_PORTS:
         ports(text, &o->server, "server-ports", state);
+        return 0;
+    case KEY_TARGET:
+        addresses(text, &o->target, "target", state);
+        return 0;
+    case KEY_TARGET_PORTS:
+        ports(text, &o->target, "target-ports", state);
         return 0;
     case KEY_GATEWAY:
         if (sl_ip_parse(text, &o->gateway) != 0)

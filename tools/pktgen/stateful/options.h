@@ -12,6 +12,7 @@ struct stateful_options {
     struct session_wish session;
     enum stateful_role role;
     struct endpoint_range client, server;
+    struct endpoint_range target; // whom the client connects to: the servers, or what stands for them
     struct sl_ip gateway; // zero: none
     uint8_t next_hop[6];  // zero: asked for
     double rate;          // connections a second, 0: as many as will go

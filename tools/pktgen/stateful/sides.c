@@ -40,7 +40,7 @@ static uint32_t shards_choose(const struct maker *m, uint32_t port, bool server)
     return server ? shards : endpoint_shares(&m->options->client, shards);
 }
 
-// To whom the client's frames go: as told, the gateway, the server side's own port, or the first server on the link.
+// To whom the client's frames go: as told, the gateway, the server side's own port, or the first target on the link.
 static int next_hop_find(const struct maker *m, struct side *side, uint8_t mac[6])
 {
     static const uint8_t none[6];
@@ -55,7 +55,7 @@ static int next_hop_find(const struct maker *m, struct side *side, uint8_t mac[6
         return 0;
     }
     return neighbor_resolve(m->session, 0, &side->self, &o->client.first,
-                            gateway ? &o->gateway : &o->server.first, mac, m->error);
+                            gateway ? &o->gateway : &o->target.first, mac, m->error);
 }
 
 // How many connections a shard has room for. Which shard of a server a connection comes to is not ours to say, so they
@@ -78,7 +78,7 @@ static struct endpoint_config config_of(const struct maker *m, const struct side
     config.connections = connections_of(m, side, i);
     config.side = side->server ? o->server : o->client;
     config.own = side->server ? o->server : endpoint_share(&o->client, side->shards, i);
-    config.peer = o->server;
+    config.peer = side->server ? o->server : o->target;
     config.shard = i;
     config.shards = side->shards;
     config.seed += i;

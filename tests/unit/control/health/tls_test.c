@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "health/tls.h"
 #include "rig.h"
 
 #define ID 7
@@ -22,6 +24,7 @@
 static char authority[] = "/tmp/sluice-health-XXXXXX"; // the certificate, trusted as its own authority
 static SSL_CTX *server_ctx;
 static char asked_name[256];
+static unsigned whole, resumed; // handshakes, by the server
 
 static void add_extension(X509 *certificate, int nid, const char *value)
 {
@@ -96,7 +99,9 @@ static void say_over_tls(struct server *server, int client)
     char request[1024];
 
     SSL_set_fd(ssl, client);
-    if (SSL_accept(ssl) == 1 && SSL_read(ssl, request, sizeof(request)) > 0) {
+    bool accepted = SSL_accept(ssl) == 1;
+    *(accepted && SSL_session_reused(ssl) ? &resumed : &whole) += 1;
+    if (accepted && SSL_read(ssl, request, sizeof(request)) > 0) {
         for (size_t at = 0, len = strlen(text); at < len; at += 5)
             SSL_write(ssl, text + at, (int)(len - at < 5 ? len - at : 5));
         SSL_shutdown(ssl);
@@ -186,12 +191,136 @@ static void bad_answers(void **unused)
     expect(say_plain, "", (struct health_http_wish){0}, HEALTH_DOWN, "TLS handshake: closed");
 }
 
+// ---- sessions ---------------------------------------------------------------------------------------------------
+
+struct resumption {
+    struct rig rig;
+    struct server server;
+    struct health_wish wish;
+};
+
+static void resumption_start(struct resumption *r, int version)
+{
+    SSL_CTX_set_max_proto_version(server_ctx, version);
+    whole = resumed = 0;
+    rig_start(&r->rig, NULL);
+    server_start(&r->server, "127.0.0.1", SOCK_STREAM, say_over_tls, OK_TEXT);
+    r->wish = server_wish(&r->server, HEALTH_HTTPS);
+    r->wish.interval_ms = r->wish.timeout_ms = 5000;
+    r->wish.http = (struct health_http_wish){.verify = true, .ca_file = authority, .sni = "member.example"};
+    rig_set(&r->rig, ID, &r->wish);
+}
+
+static void resumption_stop(struct resumption *r)
+{
+    server_stop(&r->server);
+    rig_stop(&r->rig);
+    SSL_CTX_set_max_proto_version(server_ctx, 0);
+}
+
+// `checks` more, each as soon as the last one has ended.
+static void checks_run(struct resumption *r, unsigned checks)
+{
+    for (unsigned i = 0; i < checks; i++) {
+        struct health_report before = rig_report(&r->rig, ID);
+        health_check_now(r->rig.health, ID);
+        rig_until_checks(&r->rig, ID, before.good + before.bad + before.not_checked + 1);
+    }
+}
+
+static void checks_of_a_member_resume_its_session(void **unused)
+{
+    const int version[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct resumption r;
+        resumption_start(&r, version[i]);
+        checks_run(&r, 5);
+        assert_int_equal(rig_report(&r.rig, ID).good, 5);
+        resumption_stop(&r);
+        assert_int_equal(whole, 1);
+        assert_int_equal(resumed, 4);
+    }
+}
+
+static void check_after_a_bad_one_is_whole(void **unused)
+{
+    struct resumption r;
+
+    resumption_start(&r, 0);
+    checks_run(&r, 2);
+    r.server.with = "HTTP/1.1 500 x\r\n\r\n";
+    checks_run(&r, 1); // resumes: it was well before
+    r.server.with = OK_TEXT;
+    checks_run(&r, 2);
+    assert_int_equal(rig_report(&r.rig, ID).bad, 1);
+    resumption_stop(&r);
+    assert_int_equal(whole, 2);
+    assert_int_equal(resumed, 3);
+}
+
+// What was verified for one name says nothing of another.
+static void another_name_resumes_nothing(void **unused)
+{
+    struct resumption r;
+
+    resumption_start(&r, 0);
+    checks_run(&r, 2);
+    r.wish.http.sni = "other.example";
+    rig_set(&r.rig, ID, &r.wish);
+    checks_run(&r, 1);
+    assert_string_equal(rig_report(&r.rig, ID).last, "TLS handshake: certificate: hostname mismatch");
+    resumption_stop(&r);
+}
+
+// A connection to the server of its own, as of that time: true, it resumed.
+static bool resumes_at(struct health *health, const struct health_wish *wish, struct tls_memory *memory,
+                       uint64_t now_ms)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(wish->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    unsigned before = resumed;
+    char bytes[256];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    struct tls_session *session = tls_start(health, fd, wish, memory, now_ms);
+    assert_non_null(session);
+    assert_int_equal(tls_handshake(session), 0);
+    assert_int_equal(tls_write(session, "GET", 3), 3);
+    while (tls_read(session, bytes, sizeof(bytes)) > 0)
+        ;
+    tls_stop(session);
+    close(fd);
+    return resumed > before;
+}
+
+// However often it is resumed: a minute after the certificate was seen, it is to be seen again.
+static void certificate_is_verified_anew_each_minute(void **unused)
+{
+    struct resumption r;
+    struct tls_memory memory = {0};
+
+    resumption_start(&r, 0);
+    assert_false(resumes_at(r.rig.health, &r.wish, &memory, 1000));
+    assert_true(resumes_at(r.rig.health, &r.wish, &memory, 31000));
+    assert_true(resumes_at(r.rig.health, &r.wish, &memory, 60999));
+    assert_false(resumes_at(r.rig.health, &r.wish, &memory, 61000));
+    assert_true(resumes_at(r.rig.health, &r.wish, &memory, 62000));
+    tls_forget(&memory);
+    resumption_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_without_a_look_at_the_certificate),
         cmocka_unit_test(good_with_the_right_certificate),
         cmocka_unit_test(wrong_certificates_are_bad),
+        cmocka_unit_test(checks_of_a_member_resume_its_session),
+        cmocka_unit_test(check_after_a_bad_one_is_whole),
+        cmocka_unit_test(another_name_resumes_nothing),
+        cmocka_unit_test(certificate_is_verified_anew_each_minute),
         cmocka_unit_test(bad_answers),
     };
 
