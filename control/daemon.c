@@ -400,11 +400,17 @@ static void member_state(void *context, const struct sl_config_server_pool *pool
     balance_member_state(((struct daemon *)context)->balance, pool, member, key, state);
 }
 
+static void foresee(void *context, const struct snapshot *snapshot)
+{
+    balance_foresee(((struct daemon *)context)->balance, snapshot);
+}
+
 int daemon_init(struct daemon *daemon, const struct options *options, struct sl_error *error)
 {
     struct apply_hooks hooks = {
         .context = daemon,
         .prepare = prepare_xdp,
+        .foresee = foresee,
         .live = prepare_live,
         .member_state = member_state,
         .clock_ns = clock_hook,
@@ -453,6 +459,7 @@ int daemon_run(struct daemon *daemon)
 void daemon_fini(struct daemon *daemon)
 {
     server_free(daemon->server);
+    work_end(&daemon->applier.work); // it may be with the balance
     metrics_free(daemon->metrics);
     forward_fini(daemon);
     balance_free(daemon->balance);

@@ -84,6 +84,8 @@ struct apply_hooks { // what happens beside shared memory; any may be NULL
     void *context;
     int (*prepare)(void *context, const struct snapshot *snapshot,
                    struct sl_error *error);                       // before publishing
+    // On the thread, or the caller's: what `live` will want. Nothing that others may change meanwhile.
+    void (*foresee)(void *context, const struct snapshot *snapshot);
     void (*live)(void *context, const struct snapshot *snapshot); // after
     member_state_fn member_state; // a balance table is built: what its members count for now
     void (*step)(void *context, enum apply_step step); // tests

@@ -68,6 +68,8 @@ static int store(void *context)
     apply_step(applier, APPLY_STEP_STORED);
     if (rc == 0 && !applier->rebuilding)
         rc = history_add(applier->state_dir, stored, error);
+    if (applier->hooks.foresee)
+        applier->hooks.foresee(applier->hooks.context, applier->candidate);
     applier->store_rc = rc;
     return rc;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One long piece of an apply (reading a config, building tables, writing files) on a thread of its own, so that checks,
 // commands and members' states go on in the event loop meanwhile. What it works on is its own from work_start() until
-// work_done(); what others look at it may only read. Called by apply.c and commit.c, on the main thread.
+// work_done(); what others look at it may only read. Called by apply.c, commit.c, and serve/server.c for the request
+// itself, on the main thread.
 #ifndef APPLY_WORK_H
 #define APPLY_WORK_H
 

@@ -104,6 +104,7 @@ void balance_free(struct balance *balance)
     if (!balance)
         return;
     health_free(balance->health);
+    sync_fini(balance);
     if (balance->tick)
         event_free(balance->tick);
     for (uint32_t i = 0; i < balance->count; i++) {

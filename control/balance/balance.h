@@ -73,7 +73,11 @@ struct balance *balance_new(struct event_base *base, struct applier *applier, co
 void balance_free(struct balance *balance); // NULL is harmless
 
 // The running config is another, or was taken up: members come and go, checks are set, the table is made right.
+// Of many members the checks are set a slice at a time, and the rest of them in the event loop.
 void balance_sync(struct balance *balance);
+// What balance_sync() will need once `snapshot` runs, worked out on any thread: reads the snapshot alone. Both work
+// without it, but the loop stands still for longer.
+void balance_foresee(struct balance *balance, const struct snapshot *snapshot);
 // member_state_fn of the applier's hooks; `context` is the balance.
 void balance_member_state(void *context, const struct sl_config_server_pool *pool,
                           const struct sl_config_member *member, const struct balance_member_key *key,

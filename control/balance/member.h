@@ -36,6 +36,20 @@ struct id_index {
     uint32_t member;
 };
 
+struct source { // where the config says what of a member
+    struct balance_member_key key;
+    const struct sl_config_server_pool *pool;
+    const struct sl_config_member *member;
+};
+
+struct sync_plan { // the members of a config
+    const struct snapshot *of;
+    struct source *source;  // sorted by key
+    struct member *list;    // the same, with nothing known but who they are
+    struct id_index *index; // sorted by id
+    uint32_t count;
+};
+
 struct balance {
     struct event_base *base;
     struct applier *applier;
@@ -50,6 +64,10 @@ struct balance {
     struct sl_balance_counters counters;
     struct member_change *change; // to go to the tables
     uint32_t change_count, change_room;
+    struct sync_plan *plan; // of the snapshot that is about to run  w: thread or main, one after the other
+    struct source *source;  // of all members, while checks are still to be set; NULL: all are
+    uint32_t synced;        // members whose checks are set
+    struct event *sync_more;
     uint32_t cursor;  // of the watch
     bool built;       // a table by us, whose states are no news from an earlier sluiced
     bool syncing;     // changes are collected, not sent
@@ -83,6 +101,13 @@ bool override_is_empty(const struct balance_override *override);
 int kept_read(struct balance *balance, struct sl_error *error);
 int kept_write(struct balance *balance, struct sl_error *error);
 const struct balance_override *kept_find(const struct balance *balance, const struct balance_member_key *key);
+
+// ---- sync.c -----------------------------------------------------------------------------------------------------
+// The member's check is not what its config says yet.
+bool sync_awaits(const struct balance *balance, const struct member *member);
+// Then sets it, out of its turn.
+void sync_now(struct balance *balance, struct member *member);
+void sync_fini(struct balance *balance);
 
 // ---- wish.c -----------------------------------------------------------------------------------------------------
 struct wish_room { // what a wish points to

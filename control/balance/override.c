@@ -51,6 +51,7 @@ static int override_done(struct balance *balance, struct member *member, const c
         free(override);
         member->override = NULL;
     }
+    sync_now(balance, member);
     effect_renew(balance, member, balance_now_ms());
     balance_flush(balance);
     return kept_write(balance, error);

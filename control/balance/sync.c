@@ -3,32 +3,94 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "balance/member.h"
 #include "table/balance_read.h"
 
-struct source { // where the config says what of a member
-    struct balance_member_key key;
-    const struct sl_config_server_pool *pool;
-    const struct sl_config_member *member;
-};
+#define SLICE_NS 2000000ull // of setting checks at a time
+#define SLICE    32         // members between two looks at the clock
 
-static struct source *sources_sorted(const struct sl_config *config, uint32_t *count)
+static void sources_fill(const struct sl_config *config, struct source *source)
 {
-    size_t members = 0;
-
-    for (unsigned i = 0; i < config->pools_count; i++)
-        members += config->pools[i].members_count;
-    struct source *source = calloc(members + 1, sizeof(*source));
-    *count = 0;
-    for (unsigned i = 0; source && i < config->pools_count; i++) {
+    for (unsigned i = 0; i < config->pools_count; i++) {
         for (unsigned k = 0; k < config->pools[i].members_count; k++)
-            source[(*count)++] =
-                (struct source){balance_member_key(&config->pools[i], &config->pools[i].members[k]),
-                                &config->pools[i], &config->pools[i].members[k]};
+            *source++ = (struct source){balance_member_key(&config->pools[i], &config->pools[i].members[k]),
+                                        &config->pools[i], &config->pools[i].members[k]};
     }
-    if (source) // the key comes first in it
-        qsort(source, *count, sizeof(*source), balance_member_compare);
-    return source;
+}
+
+// Both are sorted alike.
+static void slots_find_all(const struct balance_slots *slots, struct source *source, uint32_t count)
+{
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        while (at < slots->member_count && balance_member_compare(&slots->member[at], &source[i].key) < 0)
+            at++;
+        bool found =
+            at < slots->member_count && balance_member_compare(&slots->member[at], &source[i].key) == 0;
+        source[i].key.slot = found ? slots->member[at].slot : SL_BALANCE_NONE;
+    }
+}
+
+static int id_compare(const void *a, const void *b)
+{
+    const struct id_index *x = a, *y = b;
+
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void plan_free(struct sync_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->source);
+    free(plan->list);
+    free(plan->index);
+    free(plan);
+}
+
+static void plan_fill(struct sync_plan *plan)
+{
+    sources_fill(plan->of->config, plan->source);
+    qsort(plan->source, plan->count, sizeof(*plan->source),
+          balance_member_compare); // the key comes first in it
+    slots_find_all(&plan->of->balance, plan->source, plan->count);
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct balance_member_key *key = &plan->source[i].key;
+        plan->list[i] = (struct member){.key = *key, .id = wish_id(key)};
+        plan->index[i] = (struct id_index){plan->list[i].id, i};
+    }
+    qsort(plan->index, plan->count, sizeof(*plan->index), id_compare);
+}
+
+// NULL: out of memory.
+static struct sync_plan *plan_new(const struct snapshot *snapshot)
+{
+    struct sync_plan *plan = calloc(1, sizeof(*plan));
+    size_t count = 0;
+
+    if (!plan)
+        return NULL;
+    for (unsigned i = 0; i < snapshot->config->pools_count; i++)
+        count += snapshot->config->pools[i].members_count;
+    plan->of = snapshot;
+    plan->count = (uint32_t)count;
+    plan->source = calloc(count + 1, sizeof(*plan->source));
+    plan->list = calloc(count + 1, sizeof(*plan->list));
+    plan->index = calloc(count + 1, sizeof(*plan->index));
+    if (!plan->source || !plan->list || !plan->index) {
+        plan_free(plan);
+        return NULL;
+    }
+    plan_fill(plan);
+    return plan;
+}
+
+void balance_foresee(struct balance *balance, const struct snapshot *snapshot)
+{
+    plan_free(balance->plan);
+    balance->plan = plan_new(snapshot);
 }
 
 static void set_config(struct member *member, const struct source *source)
@@ -130,26 +192,9 @@ static void member_leave(struct balance *balance, struct member *member)
     free(member->not_checked);
 }
 
-static int id_compare(const void *a, const void *b)
-{
-    const struct id_index *x = a, *y = b;
-
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static void index_ids(struct balance *balance, struct id_index *index)
-{
-    free(balance->by_id);
-    balance->by_id = index;
-    for (uint32_t i = 0; i < balance->count; i++)
-        index[i] = (struct id_index){balance->member[i].id, i};
-    qsort(index, balance->count, sizeof(*index), id_compare);
-}
-
 // Both are sorted: who is there already moves over, who is not in the new list leaves.
 static void merge(struct balance *balance, const struct source *source, uint32_t count, struct member *list)
 {
-    const struct balance_slots *slots = &balance->applier->running->balance;
     uint32_t at = 0;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -158,12 +203,10 @@ static void merge(struct balance *balance, const struct source *source, uint32_t
         if (at < balance->count && balance_member_compare(&balance->member[at].key, &source[i].key) == 0) {
             list[i] = balance->member[at++];
         } else {
-            list[i] = (struct member){.key = source[i].key, .id = wish_id(&source[i].key)};
             take_override(balance, &list[i]);
         }
-        uint32_t slot = balance_slots_member(slots, &source[i].key);
         bool fresh = list[i].now.since_ns == 0;
-        list[i].key.slot = slot;
+        list[i].key.slot = source[i].key.slot;
         if (fresh)
             take_from_table(balance, &list[i]);
         set_config(&list[i], &source[i]);
@@ -177,48 +220,107 @@ static void merge(struct balance *balance, const struct source *source, uint32_t
     balance->cursor = 0;
 }
 
-static void sync_members(struct balance *balance, const struct source *source)
+bool sync_awaits(const struct balance *balance, const struct member *member)
 {
-    uint64_t now_ms = balance_now_ms();
+    return balance->source && (uint32_t)(member - balance->member) >= balance->synced;
+}
 
-    // health_set() may call back at once.
-    balance->syncing = true;
-    for (uint32_t i = 0; i < balance->count; i++)
-        set_check(balance, &balance->member[i], &source[i]);
+void sync_now(struct balance *balance, struct member *member)
+{
+    if (!sync_awaits(balance, member))
+        return;
+    balance->syncing = true; // health_set() may call back at once
+    set_check(balance, member, &balance->source[member - balance->member]);
     balance->syncing = false;
-    for (uint32_t i = 0; i < balance->count; i++)
-        effect_renew(balance, &balance->member[i], now_ms);
+}
+
+static uint64_t clock_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// Some more; the rest in the next turn of the loop.
+static void sync_some(evutil_socket_t fd, short what, void *context)
+{
+    struct balance *balance = context;
+    uint64_t start_ns = clock_now_ns(), now_ms = balance_now_ms();
+    struct timeval next = {0};
+
+    while (balance->synced < balance->count &&
+           (balance->synced % SLICE != 0 || clock_now_ns() - start_ns < SLICE_NS)) {
+        struct member *member = &balance->member[balance->synced];
+        sync_now(balance, member);
+        balance->synced++;
+        effect_renew(balance, member, now_ms);
+    }
     balance_flush(balance);
+    if (balance->synced < balance->count) {
+        event_add(balance->sync_more, &next);
+        return;
+    }
+    free(balance->source);
+    balance->source = NULL;
+}
+
+void sync_fini(struct balance *balance)
+{
+    if (balance->sync_more)
+        event_free(balance->sync_more);
+    plan_free(balance->plan);
+    free(balance->source);
+}
+
+static struct sync_plan *plan_take(struct balance *balance, const struct snapshot *running)
+{
+    struct sync_plan *plan = balance->plan;
+
+    balance->plan = NULL;
+    if (plan && plan->of == running)
+        return plan;
+    plan_free(plan);
+    return plan_new(running);
+}
+
+// Overrides of members that came or went are no longer what is on disk.
+static void sync_to(struct balance *balance, struct sync_plan *plan)
+{
+    struct sl_error error = {{0}};
+    bool kept = balance->kept_count > 0;
+
+    for (uint32_t i = 0; i < balance->count; i++)
+        kept |= balance->member[i].override != NULL;
+    merge(balance, plan->source, plan->count, plan->list);
+    plan->list = NULL;
+    free(balance->by_id);
+    balance->by_id = plan->index;
+    plan->index = NULL;
+    free(balance->source);
+    balance->source = plan->source;
+    plan->source = NULL;
+    balance->synced = 0;
+    balance->kept_count = 0;
+    sync_some(-1, 0, balance);
+    if (kept && kept_write(balance, &error))
+        balance_tell(balance, "%s", error.text);
 }
 
 void balance_sync(struct balance *balance)
 {
     const struct snapshot *running = balance->applier->running;
-    struct sl_error error = {{0}};
-    uint32_t count = 0;
 
     if (!running)
         return;
-    struct source *source = sources_sorted(running->config, &count);
-    struct member *list = calloc((size_t)count + 1, sizeof(*list));
-    struct id_index *index = calloc((size_t)count + 1, sizeof(*index));
-    if (!source || !list || !index) {
+    if (!balance->sync_more)
+        balance->sync_more = evtimer_new(balance->base, sync_some, balance);
+    struct sync_plan *plan = plan_take(balance, running);
+    if (plan && balance->sync_more)
+        sync_to(balance, plan);
+    else
         balance_tell(balance, "out of memory: members are checked as before the last config");
-        free(source);
-        free(list);
-        free(index);
-        return;
-    }
-    bool kept = balance->kept_count > 0;
-    for (uint32_t i = 0; i < balance->count; i++)
-        kept |= balance->member[i].override != NULL;
-    merge(balance, source, count, list);
-    index_ids(balance, index);
-    balance->kept_count = 0;
-    sync_members(balance, source);
-    free(source);
-    if (kept && kept_write(balance, &error))
-        balance_tell(balance, "%s", error.text);
+    plan_free(plan);
 }
 
 // ---- what a member of a config that is on its way counts for ----------------------------------------------------
@@ -241,7 +343,8 @@ void balance_member_state(void *context, const struct sl_config_server_pool *poo
     }
     member.override = from ? &override : NULL;
     set_config(&member, &source);
-    if (!known && pool->health.type != SL_CONFIG_HEALTH_NONE) {
+    bool fresh = !known || (sync_awaits(balance, known) && !known->checked);
+    if (fresh && pool->health.type != SL_CONFIG_HEALTH_NONE) {
         member.checked = true;
         member.health.state = pool->health.optimistic ? HEALTH_UP : HEALTH_CHECKING;
     } else if (pool->health.type == SL_CONFIG_HEALTH_NONE) {

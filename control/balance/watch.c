@@ -75,7 +75,8 @@ static void tick(evutil_socket_t fd, short what, void *context)
     if (balance->cursor == 0)
         balance_counters(balance);
     for (uint32_t i = 0; i < slice && balance->cursor < balance->count; i++)
-        look_at(balance, &balance->member[balance->cursor++], now_ms, &changed);
+        if (!sync_awaits(balance, &balance->member[balance->cursor++]))
+            look_at(balance, &balance->member[balance->cursor - 1], now_ms, &changed);
     if (balance->cursor >= balance->count)
         balance->cursor = 0;
     balance_flush(balance);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "apply/work.h"
 #include "rpc/rpc.h"
 #include "log.h"
 #include "serve/server.h"
@@ -21,13 +22,25 @@
 #define MOST_CONNECTIONS 256
 #define WRITE_TIMEOUT_S  30 // a client that does not take its answer
 #define MOST_GROUPS      64
+#define LARGE_BYTES      (256u << 10) // of a request: a millisecond or two of parsing
+#define PARSED_LOOK_US   1000
+
+struct parsing { // a large request, on a thread: the loop goes on
+    struct apply_work work;
+    struct event *look;
+    struct sl_rpc_reader reader;
+    json_t *message;
+    json_error_t why;
+    int rc;
+};
 
 struct connection {
     struct server *server;
     struct connection *next, **link;
     struct bufferevent *stream;
     struct sl_rpc_reader reader;
-    struct call *call; // being answered; no more is read meanwhile
+    struct call *call;       // being answered; no more is read meanwhile
+    struct parsing *parsing; // likewise; NULL: nothing
     struct ucred peer;
     bool may_change;
     bool ended; // the client will send no more
@@ -53,8 +66,21 @@ struct server {
     unsigned count;
 };
 
+static void parsing_free(struct parsing *parsing)
+{
+    if (!parsing)
+        return;
+    work_end(&parsing->work); // waits, where the client broke off or sluiced ends
+    if (parsing->look)
+        event_free(parsing->look);
+    sl_rpc_reader_fini(&parsing->reader);
+    json_decref(parsing->message);
+    free(parsing);
+}
+
 static void connection_free(struct connection *connection)
 {
+    parsing_free(connection->parsing);
     if (connection->call)
         connection->call->connection = NULL;
     *connection->link = connection->next;
@@ -198,20 +224,75 @@ static bool connection_take(struct connection *connection)
     return false;
 }
 
+static void connection_parsed(struct connection *connection, int rc, json_t *message, const json_error_t *why)
+{
+    if (rc == 0)
+        connection_request(connection, message);
+    else
+        connection_send(connection, sl_rpc_error("bad-request", NULL, "not a request: %s", why->text));
+}
+
+// Thread.
+static int parse(void *context)
+{
+    struct parsing *parsing = context;
+
+    parsing->rc = sl_rpc_reader_take(&parsing->reader, &parsing->message, &parsing->why);
+    return parsing->rc;
+}
+
+static void parsing_look(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+    struct parsing *parsing = connection->parsing;
+    struct timeval soon = {.tv_usec = PARSED_LOOK_US};
+
+    if (!work_done(&parsing->work)) {
+        event_add(parsing->look, &soon);
+        return;
+    }
+    json_t *message = parsing->message;
+    json_error_t why = parsing->why;
+    int rc = work_end(&parsing->work);
+    parsing->message = NULL;
+    connection->parsing = NULL;
+    parsing_free(parsing);
+    connection_parsed(connection, rc, message, &why);
+}
+
+// False: no memory for it.
+static bool parse_aside(struct connection *connection)
+{
+    struct timeval soon = {.tv_usec = PARSED_LOOK_US};
+    struct parsing *parsing = calloc(1, sizeof(*parsing));
+
+    if (!parsing)
+        return false;
+    parsing->look = evtimer_new(connection->server->base, parsing_look, connection);
+    if (!parsing->look || event_add(parsing->look, &soon)) {
+        parsing_free(parsing);
+        return false;
+    }
+    parsing->reader = connection->reader;
+    sl_rpc_reader_init(&connection->reader);
+    connection->parsing = parsing;
+    work_start(&parsing->work, true, parse, parsing);
+    return true;
+}
+
 static void connection_read(struct bufferevent *stream, void *context)
 {
     struct connection *connection = context;
     json_error_t why;
     json_t *message;
 
-    if (connection->call || evbuffer_get_length(bufferevent_get_output(stream)) > 0 ||
+    if (connection->call || connection->parsing || evbuffer_get_length(bufferevent_get_output(stream)) > 0 ||
         !connection_take(connection))
         return;
+    if (connection->reader.body_len > LARGE_BYTES && parse_aside(connection))
+        return;
     int rc = sl_rpc_reader_take(&connection->reader, &message, &why);
-    if (rc == 0)
-        connection_request(connection, message);
-    else
-        connection_send(connection, sl_rpc_error("bad-request", NULL, "not a request: %s", why.text));
+    connection_parsed(connection, rc, message, &why);
 }
 
 static void connection_written(struct bufferevent *stream, void *context)
@@ -231,7 +312,7 @@ static void connection_event(struct bufferevent *stream, short what, void *conte
     // A client that shut down its sending side may still want the answer under way.
     connection->ended = true;
     if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING) &&
-        (connection->call || evbuffer_get_length(bufferevent_get_output(stream)) > 0))
+        (connection->call || connection->parsing || evbuffer_get_length(bufferevent_get_output(stream)) > 0))
         return;
     connection_free(connection);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control socket: connections, framing, rights. What a request means is the business of serve/command.c. All on
-// the main thread's event loop; a slow or silent client costs memory bounded by one request and one response.
+// the main thread's event loop, but that a large request is parsed on a thread of its own; a slow or silent client costs memory bounded by one request and one response.
 #ifndef SERVE_SERVER_H
 #define SERVE_SERVER_H
 

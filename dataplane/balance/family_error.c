@@ -251,6 +251,8 @@ static bool error_build(struct worker *worker, struct packet *packet, const stru
     packet->m = m;
     packet->l3_off = sizeof(struct sl_eth);
     packet->l4_off = (uint16_t)(packet->l3_off + header);
+    packet->quote_l3_off = (uint16_t)(packet->l4_off + sizeof(struct sl_icmp)); // NAT may have to turn it around yet
+    packet->quote_l4_off = (uint16_t)(packet->quote_l3_off + header);
     packet->l3_len = total;
     packet->proto = v4 ? SL_PROTO_ICMPV6 : SL_PROTO_ICMP;
     packet->flags = (uint16_t)((packet->flags & ~(PACKET_V4 | PACKET_V6 | PACKET_OPTIONS | PACKET_DF)) |

@@ -25,6 +25,7 @@
 #include "nat/open.h"
 #include "steer/steer.h"
 #include "wire/headers.h"
+#include "wire/l4.h"
 
 #define CONFLICTS 4 // members that are tried where a client's port is taken at one
 
@@ -255,6 +256,8 @@ static uint32_t open_for(struct opening *o)
 {
     const struct packet *packet = o->packet;
 
+    if (packet->flags & PACKET_ICMP_ERROR && packet->key_proto == SL_PROTO_FRAGMENT) // hashed with its ports
+        return drop(o, SL_DROP_nat_icmp_unmatched);
     if (packet->flags & PACKET_ICMP_ERROR)
         return without_flow(o, SL_DROP_nat_icmp_unmatched);
     if (!o->turned && packet->flags & PACKET_V4 && nat_hides(o->worker, o->key->src.w[3]))

@@ -11,6 +11,7 @@
 #include "wire/headers.h"
 #include "wire/ipv4.h"
 #include "wire/ipv6.h"
+#include "wire/l4.h"
 
 #define LEAST_V4  552u
 #define LEAST_V6  1280u
@@ -90,6 +91,10 @@ static bool tunnel_end(const struct packet *packet, uint16_t *at, uint8_t *proto
 {
     *at = packet->quote_l4_off;
     *proto = packet->key_proto;
+    if (*proto == SL_PROTO_FRAGMENT) { // GUE's second piece: what is inside is not to be seen
+        *proto = 0;
+        return true;
+    }
     if (*proto != IPPROTO_UDP)
         return *proto == IPPROTO_IPIP || *proto == IPPROTO_IPV6;
     *at = (uint16_t)(*at + sizeof(struct sl_udp) + GUE_BYTES);

@@ -72,7 +72,9 @@ struct packet {
     // packet's own destination always: parse drops an error that goes elsewhere than to whom it quotes.
     struct sl_flow_key key;
     uint16_t drop;     // enum sl_drop: why, where an ICMP error is sent first
-    uint8_t key_proto; // the protocol that belongs to the key: proto, but the quoted packet's for ICMP errors
+    // The protocol that belongs to the key: proto, but the quoted packet's for ICMP errors, and SL_PROTO_FRAGMENT where
+    // the quote is of TCP or UDP and has no ports, a later fragment.
+    uint8_t key_proto;
     uint8_t pad;
     uint16_t quote_l3_off; // ICMP error: the quoted IP header, bytes from the frame's start
     uint16_t quote_l4_off; // ICMP error: its transport header, of which 8 bytes at least are there

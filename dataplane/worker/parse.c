@@ -95,6 +95,14 @@ static inline enum sl_wire_verdict parse_udp(struct packet *packet, const struct
     return SL_WIRE_OK;
 }
 
+// Of a later fragment no port is quoted: its flow cannot be told, and what stands there must not be taken for ports.
+static uint8_t quote_proto(const struct sl_quote *quote)
+{
+    bool ports = quote->proto == SL_PROTO_TCP || quote->proto == SL_PROTO_UDP;
+
+    return ports && !quote->ports ? SL_PROTO_FRAGMENT : quote->proto;
+}
+
 // An error is keyed by the packet it quotes, seen from the other side: as the flow's packets are that travel
 // the way the error does.
 static enum sl_wire_verdict parse_icmp_error(struct packet *packet, const struct sl_icmp *icmp, size_t have,
@@ -112,7 +120,7 @@ static enum sl_wire_verdict parse_icmp_error(struct packet *packet, const struct
     memcpy(&packet->key.src, &quote.dst, sizeof(quote.dst));
     packet->key.sport = quote.dport;
     packet->key.dport = quote.sport;
-    packet->key_proto = quote.proto;
+    packet->key_proto = quote_proto(&quote);
     packet->quote_l3_off = (uint16_t)(packet->l4_off + quote.ip_off);
     packet->quote_l4_off = (uint16_t)(packet->l4_off + quote.l4_off);
     packet->flags |= PACKET_ICMP_ERROR;

@@ -18,6 +18,7 @@
 
 static struct harness_balance *balanced; // this round's
 static uint64_t balanced_flows;          // of all rounds
+static uint64_t crossed_errors;          // ICMP errors that left in the other family, of all rounds
 static uint64_t state_word = 1;
 static unsigned seconds = 5;
 static uint64_t first_seed = 20261123;
@@ -55,9 +56,82 @@ static uint16_t any_port(void)
     return draw(2) ? port[draw(RTE_DIM(port))] : (uint16_t)(1 + draw(65535));
 }
 
+// ---- packets that left ----------------------------------------------------------------------------------------
+// From the IP header on: errors about them reach live flows, which random ports hardly ever do.
+#define SEEN_BYTES 1400
+static struct seen {
+    uint16_t port, len;
+    uint8_t l3[SEEN_BYTES];
+} seen[64];
+static uint32_t seen_count;
+
+static void remember(const struct rte_mbuf *m, uint16_t port)
+{
+    struct seen *at = &seen[seen_count < RTE_DIM(seen) ? seen_count : draw(RTE_DIM(seen))];
+
+    if (m->data_len < 14 + 48)
+        return;
+    at->port = port;
+    at->len = RTE_MIN((uint16_t)(m->data_len - 14), (uint16_t)SEEN_BYTES);
+    memcpy(at->l3, rte_pktmbuf_mtod_offset(m, const uint8_t *, 14), at->len);
+    seen_count = RTE_MIN(seen_count + 1, (uint32_t)RTE_DIM(seen));
+}
+
+// One that left by the port, of the IP version; NULL: a few draws found none.
+static const struct seen *any_seen(uint16_t port, uint8_t version)
+{
+    for (uint32_t i = 0; seen_count && i < 8; i++) {
+        const struct seen *one = &seen[draw(seen_count)];
+        if (one->port == port && one->l3[0] >> 4 == version)
+            return one;
+    }
+    return NULL;
+}
+
+// A router's error about it, back by where it left: any type and code, MTUs and pointers far out, quotes cut anywhere.
+static struct rte_mbuf *error_about(uint16_t in, const struct seen *about)
+{
+    bool v4 = about->l3[0] >> 4 == 4;
+    uint16_t least = v4 ? 28 : 48;
+    uint16_t len = (uint16_t)(least + draw(draw(2) ? 20 : about->len - least + 1u));
+    struct sl_emit_ip ip = {.src = harness_ip_of(in ? (v4 ? "198.51.100.23" : "2001:db8:100::21")
+                                                    : (v4 ? "10.0.0.11" : "fd00::11")),
+                            .proto = v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6};
+    static const uint8_t type_v4[] = {SL_ICMP_UNREACHABLE, SL_ICMP_TIME_EXCEEDED, SL_ICMP_PARAMETER};
+    uint8_t type = v4 ? type_v4[draw(3)] : (uint8_t)(1 + draw(4));
+    uint32_t rest = draw(2) ? draw(2000) : draw(UINT32_MAX) & draw(UINT32_MAX);
+
+    len = RTE_MIN(len, about->len);
+    ip.payload_len = (uint16_t)(8 + len);
+    if (v4) {
+        sl_be32 src;
+        memcpy(&src, about->l3 + offsetof(struct sl_ipv4, src), sizeof(src));
+        ip.dst = sl_ip_v4(src);
+    } else {
+        memcpy(ip.dst.b, about->l3 + offsetof(struct sl_ipv6, src), 16);
+    }
+    struct rte_mbuf *m = harness_ip(in, &ip);
+    memcpy(sl_emit_icmp(harness_l4_of(m), type, (uint8_t)draw(16), draw(2) ? 0 : sl_be32_of(rest)), about->l3, len);
+    sl_emit_l4_checksum(v4 ? (void *)harness_ipv4_of(m) : (void *)harness_ipv6_of(m));
+    return m;
+}
+
+// From the service's address of both families: members of the other family, or routers before them, said so.
+static bool is_crossed_error(struct rte_mbuf *m)
+{
+    const struct sl_ipv6 *ip = harness_ipv6_of(m);
+    struct sl_ip vip = harness_ip_of("2001:db8:100::81");
+
+    return harness_eth_of(m)->type == sl_be16_of(SL_ETHERTYPE_IPV6) && ip->next == IPPROTO_ICMPV6 &&
+           memcmp(ip->src, vip.b, 16) == 0 && *(const uint8_t *)(ip + 1) < 128;
+}
+
 // ---- packets --------------------------------------------------------------------------------------------------
 static struct rte_mbuf *icmp_error_v6(uint16_t in)
 {
+    const struct seen *one = draw(4) ? any_seen(in, 6) : NULL;
+    if (one)
+        return error_about(in, one);
     struct rte_mbuf *about = harness_udp(in, any_v6(), any_v6(), any_port(), any_port(), 20);
     const struct sl_ipv6 *quote = harness_ipv6_of(about);
     uint16_t len = (uint16_t)(48 + draw(20));
@@ -73,6 +147,9 @@ static struct rte_mbuf *icmp_error_v6(uint16_t in)
 
 static struct rte_mbuf *icmp_error(uint16_t in)
 {
+    const struct seen *one = draw(4) ? any_seen(in, 4) : NULL;
+    if (one)
+        return error_about(in, one);
     struct rte_mbuf *about = draw(2) ? harness_udp(in, any_v4(), any_v4(), any_port(), any_port(), 20)
                                      : harness_tcp(in, any_v4(), any_v4(), any_port(), any_port(), 2, 20);
     const struct sl_ipv4 *quote = harness_ipv4_of(about);
@@ -248,13 +325,16 @@ static void sum_is_right(struct rte_mbuf *m)
 
 static uint32_t look(struct harness_nat *n, bool checked)
 {
-    uint32_t seen = 0;
+    uint32_t left = 0;
 
     for (uint16_t port = 0; port < 2; port++)
-        for (struct rte_mbuf *m; (m = harness_sent(n->h, port)) != NULL; rte_pktmbuf_free(m), seen++)
+        for (struct rte_mbuf *m; (m = harness_sent(n->h, port)) != NULL; rte_pktmbuf_free(m), left++) {
+            remember(m, port);
+            crossed_errors += is_crossed_error(m);
             if (checked)
                 sum_is_right(m);
-    return seen;
+        }
+    return left;
 }
 
 // ---- services -------------------------------------------------------------------------------------------------
@@ -411,6 +491,7 @@ static void burst_run(struct harness_nat *n, bool spoiled)
 static uint64_t round_run(uint64_t seed)
 {
     state_word = seed;
+    seen_count = 0;
     bool spoiled = draw(2);
     balanced = harness_balance_new(WORKERS, (uint32_t[]){4, 16, 64, 1024}[draw(4)]);
     balanced->lazy = true;
@@ -451,7 +532,9 @@ static void the_pipeline_stands_hostile_traffic(void **state)
     } while (time(NULL) < end);
     assert_true(created > 100 * rounds); // or it was not NAT that stood it
     assert_true(balanced_flows > 20 * rounds);
-    print_message("%llu rounds from seed %llu\n", (unsigned long long)rounds, (unsigned long long)first_seed);
+    assert_true(crossed_errors > rounds);
+    print_message("%llu rounds from seed %llu, %llu errors crossed families\n", (unsigned long long)rounds,
+                  (unsigned long long)first_seed, (unsigned long long)crossed_errors);
 }
 
 int main(int argc, char **argv)

@@ -355,6 +355,30 @@ static void packet_too_big_reaches_the_member(void **state)
     harness_balance_free(b);
 }
 
+// A client that NAT hides from the service: what has crossed is turned around to him, and its quote with it.
+static void errors_find_a_client_behind_nat(void **state)
+{
+    struct harness_balance *b = gateway(1, &four);
+    harness_nat_pool(b->n, "wan", "198.51.100.100", 1, 16, SL_NAT_FILTER_ENDPOINT_INDEPENDENT);
+    harness_nat_source(b->n, "10.0.0.0/24", NAT_WAN, 0);
+    harness_balance_ready(b);
+    struct rte_mbuf *m = harness_udp(NAT_LAN, "10.0.0.12", four.vip, 4000, 80, 300);
+    struct rte_mbuf *sent = harness_balance_through(b, NAT_LAN, m, NAT_LAN);
+    assert_non_null(sent);
+    m = error_about(NAT_LAN, four.router, SL_ICMP6_UNREACHABLE, 4, 0, sent);
+    m = harness_balance_through(b, NAT_LAN, m, NAT_LAN);
+    assert_non_null(m);
+    const struct sl_ipv4 *ip = harness_ipv4_of(m), *quote = rte_pktmbuf_mtod_offset(m, void *, 14 + 28);
+    const struct sl_udp *ports = (const struct sl_udp *)(quote + 1);
+    assert_int_equal(ip->dst, ip4("10.0.0.12"));
+    assert_int_equal(quote->src, ip4("10.0.0.12"));
+    assert_int_equal(quote->dst, ip4(four.vip));
+    assert_int_equal(sl_host16(ports->sport), 4000);
+    assert_int_equal(sl_host16(ports->dport), 80);
+    rte_pktmbuf_free(m);
+    harness_balance_free(b);
+}
+
 // A wrong checksum would be made right by writing the error anew.
 static void corrupted_errors_are_dropped(void **state)
 {
@@ -407,6 +431,7 @@ int main(void)
         cmocka_unit_test(errors_of_ipv4_reach_ipv6_clients),
         cmocka_unit_test(errors_of_ipv6_reach_ipv4_clients),
         cmocka_unit_test(packet_too_big_reaches_the_member),
+        cmocka_unit_test(errors_find_a_client_behind_nat),
         cmocka_unit_test(corrupted_errors_are_dropped),
         cmocka_unit_test(a_silent_member_is_told_in_the_client_s_family),
     };

@@ -121,6 +121,27 @@ static void errors_of_members_speak_of_the_service(void **state)
     harness_balance_free(b);
 }
 
+// A later fragment tells nobody's ports: such an error is not taken for one about port 0 of a service that has them all,
+// and nothing of it, nor of what stands behind it, is overwritten.
+static void errors_about_later_fragments_are_nobodys(void **state)
+{
+    struct harness_balance *b = gateway(1, 3);
+    harness_balance_listen(b, 0, "2001:db8:100::81", IPPROTO_UDP, 0, 65535);
+    harness_balance_listen(b, 0, "2001:db8:100::82", 0, 0, 65535);
+    harness_balance_ready(b);
+    static const char *const vip[] = {"2001:db8:100::81", "2001:db8:100::82"};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct rte_mbuf *about = harness_udp(NAT_WAN, vip[i], CLIENT, 80, 4000, 1);
+        struct sl_ipv6 *ip = harness_ipv6_of(about);
+        ip->next = SL_PROTO_FRAGMENT;
+        sl_emit_ipv6_fragment(ip + 1, SL_PROTO_UDP, 1232, false, 7);
+        assert_null(harness_balance_through(
+            b, NAT_WAN, error_about(NAT_WAN, ROUTER, SL_ICMP6_TOO_BIG, 0, about), NAT_LAN));
+    }
+    assert_int_equal(harness_dropped(b->h, SL_DROP_nat_icmp_unmatched), 1); // the other is to no service
+    harness_balance_free(b);
+}
+
 // Too large for the way to the member: the client learns it from the gateway, about the packet that he sent.
 static void errors_of_the_gateway_quote_what_the_client_sent(void **state)
 {
@@ -237,6 +258,7 @@ int main(void)
         cmocka_unit_test(to_member_and_back),
         cmocka_unit_test(packet_too_big_reaches_the_member),
         cmocka_unit_test(errors_of_members_speak_of_the_service),
+        cmocka_unit_test(errors_about_later_fragments_are_nobodys),
         cmocka_unit_test(errors_of_the_gateway_quote_what_the_client_sent),
         cmocka_unit_test(nobody_is_said_at_once),
         cmocka_unit_test(flushed_connections_are_reset_at_both_ends),
