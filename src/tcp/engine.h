@@ -125,6 +125,7 @@ enum tcp_conn_flag {
     TCP_CWND_LIMITED = 1 << 26, // the congestion window held output back since the last ACK
     TCP_SYN_NOW = 1 << 27,      // SYN or SYN-ACK is due at the next output
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
+    TCP_MTU_PROBE_OUT = 1 << 29, // a segment larger than the MTU in use is on its way (RFC 4821)
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
 };
 
@@ -170,11 +171,14 @@ struct tcp_conn {
     uint32_t lost_hint;                 // before it no record is lost and not repeated
     uint32_t small_end;                 // behind the last segment that was not full (Minshall's Nagle)
     uint32_t sacked, lost, retrans;     // bytes of records with these flags
+    uint32_t n_sacked;                  // records SACKed: what DupThresh counts
+    uint32_t lost_total;                // bytes ever marked lost, modulo 2^32: an ACK sees whether there was news
+    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
     uint32_t n_sent;                    // records
     uint16_t snd_mss;                   // payload of a full segment, options of data segments taken off
     uint16_t peer_mss;
     uint16_t path_mtu;
-    uint16_t mtu_probe_low; // of black-hole detection: 0: not searching
+    uint16_t mtu_probe; // larger MTU to be tried next; 0: none
     // -- round trip
     uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
     uint64_t min_rtt_at_us;
@@ -183,6 +187,7 @@ struct tcp_conn {
     uint8_t rack_steps, rack_persist; // of reo_wnd (RFC 8985 section 6.2 step 4)
     uint8_t dup_acks;                 // without SACK
     uint8_t black_hole;               // timeouts in a row of full segments
+    uint8_t timeouts;                 // in a row without an acknowledgement; backoff goes with a round trip only
     uint32_t rack_end, rack_rtt_us;
     uint64_t rack_sent_us;
     uint32_t rack_dsack_round;
@@ -192,6 +197,7 @@ struct tcp_conn {
     uint32_t high_seq; // recovery ends when it is acknowledged
     uint32_t prr_delivered, prr_out, prr_prior;
     uint32_t undo_una;
+    uint32_t frto_una; // snd_una at the timeout that F-RTO judges
     int32_t undo_retrans; // repetitions that a DSACK has not told to be needless
     uint32_t retrans_ts;  // TSval of the first repetition (RFC 3522); 0: none
     uint32_t ecn_seq;     // one reduction a window: until it is acknowledged
@@ -208,7 +214,9 @@ struct tcp_conn {
     uint64_t stalled_us;  // since when nothing was acknowledged although something is out; 0: it is not so
     uint64_t rate_bps;    // pacing, bytes per second; 0: none
     uint64_t oow_us;      // last answer to a segment out of the window
-    uint64_t mtu_us;      // when the path MTU was last lowered
+    uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
+    uint32_t mtu_probe_end; // behind the probe in flight, where TCP_MTU_PROBE_OUT
+    uint32_t mtu_probe_lost; // bytes of a probe that this acknowledgement found lost
     // -- receive window growth
     uint64_t drs_us;
     uint32_t drs_seq, drs_read;
@@ -432,10 +440,15 @@ struct tcp_ack_sample { // what one acknowledgement brought
     uint64_t now_us;
     uint32_t acked;  // cumulatively, bytes
     uint32_t sacked; // newly, bytes
-    uint32_t prior_pipe, prior_una, prior_lost, prior_sacked, prior_fack;
+    uint32_t prior_pipe, prior_una, prior_lost, prior_sacked, prior_fack; // prior_lost: of lost_total
     uint64_t rtt_us; // 0: none
     uint64_t sack_rtt_us;
     bool original; // something sent once, before the timeout, arrived (F-RTO step 3b)
+    bool same_ack;     // acknowledges what was acknowledged already, neither more nor less
+    bool repeated_ack; // acknowledged cumulatively what had been sent again: no measure of time (Karn)
+    bool dsack_probe;  // the duplicate is the tail loss probe's
+    bool timestamped;
+    uint32_t tsecr;    // where `timestamped`
     bool dsack, window_changed, has_data,
         repeated; // repeated: something was acknowledged that had been sent again
     uint32_t dsack_end;
@@ -460,9 +473,12 @@ void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
 void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                          uint32_t ack, struct tcp_ack_sample *sample);
 
-void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us);
+void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record,
+                     const struct tcp_ack_sample *sample);
 // Marks what RACK thinks lost; the time until which it must wait for more, 0: nothing to wait for.
 uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
+// Section 6.3: whether a timeout makes a record lost that is not the first.
+bool tcp_rack_timed_out(const struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us);
 void tcp_rack_dsack(struct tcp_conn *conn, const struct tcp_ack_sample *sample);
 void tcp_rack_recovered(struct tcp_conn *conn);
 void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
@@ -471,8 +487,9 @@ bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
 
 void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                       struct tcp_ack_sample *sample);
+void tcp_recovery_resize(struct tcp_conn *conn);
 void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
-void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, bool ecn);
+void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn);
 
 void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_us, uint64_t now_us);
 void tcp_rtx_arm(struct sl_tcp *tcp, struct tcp_conn *conn,
@@ -520,6 +537,10 @@ void tcp_time_wait_free(struct sl_tcp *tcp, uint32_t index);
 void tcp_mss_update(struct tcp_conn *conn); // snd_mss of path and peer
 void tcp_mtu_lower(struct sl_tcp *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause);
 void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us); // black holes
+// Upward search (RFC 4821 section 7.3): payload of the probe to send now, 0: none is due.
+uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us);
+void tcp_mtu_probe_lose(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes);
+void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn);
 #define TCP_HEADERS(v4) ((v4) ? 40u : 60u)
 
 #endif

@@ -55,13 +55,15 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         conn->rtx = TCP_RTX_NONE;
         return;
     }
-    if (tcp_gives_up(conn, now_us, conn->backoff)) {
+    if (tcp_gives_up(conn, now_us, conn->timeouts)) {
         give_up(tcp, conn);
         return;
     }
-    tcp_mtu_timeout(tcp, conn, now_us);
     tcp_recovery_timeout(tcp, conn, now_us);
+    tcp_mtu_timeout(tcp, conn, now_us);
     back_off(conn);
+    if (conn->timeouts < UINT8_MAX)
+        conn->timeouts++;
     tcp->counters.timeouts++;
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);
     conn->rtx = TCP_RTX_RTO;
@@ -75,7 +77,7 @@ static void reorder_timeout(struct sl_tcp *tcp, struct tcp_conn *conn)
     struct tcp_ack_sample sample = {.now_us = tcp->now_us,
                                     .prior_una = conn->snd_una,
                                     .prior_sacked = conn->sacked,
-                                    .prior_lost = conn->lost};
+                                    .prior_lost = conn->lost_total};
 
     conn->rtx = TCP_RTX_NONE;
     tcp_recovery_ack(tcp, conn, &none, &sample);
