@@ -9,7 +9,7 @@ static bool acceptable(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
 {
     if (tcp_seq_gt(in->ack, conn->snd_nxt)) {
         tcp->counters.refused_ack++;
-        tcp_ack_now(tcp, conn, true);
+        tcp_challenge(tcp, conn, in); // within the budget, or a stranger could make us speak without end
         return false;
     }
     if (tcp_seq_lt(in->ack, conn->snd_una - conn->max_window)) {
@@ -41,7 +41,8 @@ static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t be
 static void update_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                           struct tcp_ack_sample *sample)
 {
-    uint32_t window = (uint32_t)in->window << conn->snd_wscale, before = conn->snd_wnd;
+    uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
+             before = conn->snd_wnd;
 
     if (tcp_seq_lt(in->ack, conn->snd_una))
         return;

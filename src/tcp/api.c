@@ -27,7 +27,7 @@ void sl_tcp_options_default(struct sl_tcp_options *options)
         .keepalive_idle_ms = 0,
         .keepalive_interval_ms = 75000,
         .keepalive_probes = 9,
-        .syn_retries = 6,
+        .syn_retries = 7, // 4 minutes: RFC 9293 MUST-23 wants 3
         .synack_retries = 5,
         .retries = 15,
         .fin_wait_2_ms = 60000,
@@ -330,7 +330,7 @@ int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
     if (conn->state == SL_TCP_SYN_SENT)
         return -ENOTCONN;
     conn->flags |= TCP_FIN_QUEUED;
-    if (conn->state == SL_TCP_ESTABLISHED || conn->state == SL_TCP_SYN_RECEIVED)
+    if (conn->state == SL_TCP_ESTABLISHED) // SYN-RECEIVED waits: tcp_established()
         tcp_state_set(tcp, conn, SL_TCP_FIN_WAIT_1);
     else if (conn->state == SL_TCP_CLOSE_WAIT)
         tcp_state_set(tcp, conn, SL_TCP_LAST_ACK);

@@ -39,7 +39,11 @@ static void answer_out_of_window(struct sl_tcp *tcp, struct tcp_conn *conn, cons
 {
     if (in->flags & SL_TCP_RST)
         return;
-    if (in->payload.len == 0 && !(in->flags & (SL_TCP_SYN | SL_TCP_FIN)) && conn->oow_us &&
+    if (in->flags & SL_TCP_SYN) { // RFC 5961 section 4.2: wherever it is, and within the budget
+        tcp_challenge(tcp, conn, in);
+        return;
+    }
+    if (in->payload.len == 0 && !(in->flags & SL_TCP_FIN) && conn->oow_us &&
         tcp->now_us - conn->oow_us < TCP_OOW_ACK_US)
         return;
     conn->oow_us = tcp->now_us;
