@@ -161,7 +161,8 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local
     int code;
 
     tcp->now_us = now_us;
-    if (!local_port || !remote_port || sl_ip_is_v4(local) != sl_ip_is_v4(remote) ||
+    if (!local_port || !remote_port || sl_ip_is_v4(local) != sl_ip_is_v4(remote) || !tcp_is_host(local) ||
+        !tcp_is_host(remote) ||
         !options_sound(options, sl_ip_is_v4(remote)))
         return failed(error, -EINVAL);
     if ((code = tuple_take(tcp, &tuple, &isn)) != 0)

@@ -360,6 +360,16 @@ static inline uint32_t tcp_rcv_wnd(const struct tcp_conn *conn)
     return tcp_seq_gt(conn->rcv_edge, conn->rcv_nxt) ? conn->rcv_edge - conn->rcv_nxt : 0;
 }
 
+// An address that one host has (RFC 9293 section 3.9.2.3, MUST-46, MUST-57, MUST-63).
+static inline bool tcp_is_host(const struct sl_ip *ip)
+{
+    uint8_t first = sl_ip_is_v4(ip) ? ip->b[12] : ip->b[0];
+
+    if (sl_ip_is_v4(ip))
+        return ip->w[3] != 0 && ip->w[3] != UINT32_MAX && (first & 0xf0) != 0xe0;
+    return !sl_ip_is_zero(ip) && first != 0xff;
+}
+
 // Queued and never sent; the FIN is not counted.
 static inline uint32_t tcp_unsent(const struct tcp_conn *conn)
 {

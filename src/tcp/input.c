@@ -274,6 +274,10 @@ static bool no_conn_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, const 
     struct tcp_listener *listener = tcp_listener_find(tcp, &in->dst, in->dport);
     struct tcp_conn *conn;
 
+    if (!tcp_is_host(&in->dst) || !tcp_is_host(&in->src)) { // MUST-57, MUST-63: silently
+        tcp->counters.no_connection++;
+        return false;
+    }
     if (listener == NULL) {
         tcp->counters.no_connection++;
         tcp_refuse(tcp, in);
