@@ -34,7 +34,11 @@ static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t be
         conn->rtx = TCP_RTX_NONE;
         conn->rtx_us = TCP_NEVER;
         conn->stalled_us = 0;
+        return;
     }
+    // Too little to be worth sending: the timer that overrides that is a short one (section 3.8.6.2.1).
+    conn->rtx_us = tcp_min_u64(conn->rtx_us, tcp->now_us + tcp_rto_backed_off(conn));
+    tcp_arm(tcp, conn);
 }
 
 // The newest segment tells the window: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
@@ -98,6 +102,7 @@ static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, str
     conn->bytes_acked += sample->acked;
     conn->backoff = 0;
     conn->black_hole = 0;
+    conn->error = 0; // what ICMP said of the way was not so, or is no longer
     conn->stalled_us = conn->sent_head == TCP_NONE ? 0 : sample->now_us;
     release_acked(tcp, conn, ack);
     tell_writable(tcp, conn);

@@ -125,6 +125,7 @@ enum tcp_conn_flag {
     TCP_CWND_LIMITED = 1 << 26, // the congestion window held output back since the last ACK
     TCP_SYN_NOW = 1 << 27,      // SYN or SYN-ACK is due at the next output
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
+    TCP_URG_PENDING = 1 << 29, // rcv_up is in front of the reader
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
 };
 
@@ -149,6 +150,7 @@ struct tcp_conn {
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
+    uint32_t rcv_up; // first byte that is not urgent, of TCP_URG_PENDING
     uint16_t rcv_mss; // largest segment lately seen
     uint8_t n_ranges, n_sacks;
     uint8_t rcv_wscale, snd_wscale;
@@ -368,6 +370,12 @@ static inline bool tcp_is_host(const struct sl_ip *ip)
     if (sl_ip_is_v4(ip))
         return ip->w[3] != 0 && ip->w[3] != UINT32_MAX && (first & 0xf0) != 0xe0;
     return !sl_ip_is_zero(ip) && first != 0xff;
+}
+
+// The byte that the reader gets next.
+static inline uint32_t tcp_read_seq(const struct tcp_conn *conn)
+{
+    return conn->rcv_nxt - conn->rx_unread - (tcp_has(conn, TCP_FIN_RECEIVED) ? 1 : 0);
 }
 
 // Queued and never sent; the FIN is not counted.

@@ -77,6 +77,10 @@ bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out)
 // Every segment acknowledges, so none is owed any more.
 static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out *out)
 {
+    if (out->window == 0 && conn->rcv_edge != conn->rcv_wup) { // the last one told was open
+        tcp->counters.zero_windows++;
+        tcp_trace_add(tcp, conn, TCP_TRACE_ZERO_WINDOW, 1, 0);
+    }
     conn->rcv_wup = conn->rcv_nxt;
     conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK);
     conn->delack_us = TCP_NEVER;
