@@ -9,7 +9,7 @@ static bool acceptable(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
 {
     if (tcp_seq_gt(in->ack, conn->snd_nxt)) {
         tcp->counters.refused_ack++;
-        tcp_ack_now(tcp, conn, true);
+        tcp_challenge(tcp, conn, in); // within the budget, or a stranger could make us speak without end
         return false;
     }
     if (tcp_seq_lt(in->ack, conn->snd_una - conn->max_window)) {
@@ -34,14 +34,19 @@ static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t be
         conn->rtx = TCP_RTX_NONE;
         conn->rtx_us = TCP_NEVER;
         conn->stalled_us = 0;
+        return;
     }
+    // Too little to be worth sending: the timer that overrides that is a short one (section 3.8.6.2.1).
+    conn->rtx_us = tcp_min_u64(conn->rtx_us, tcp->now_us + tcp_rto_backed_off(conn));
+    tcp_arm(tcp, conn);
 }
 
 // The newest segment tells the window: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
 static void update_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                           struct tcp_ack_sample *sample)
 {
-    uint32_t window = (uint32_t)in->window << conn->snd_wscale, before = conn->snd_wnd;
+    uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
+             before = conn->snd_wnd;
 
     if (tcp_seq_lt(in->ack, conn->snd_una))
         return;
@@ -97,6 +102,7 @@ static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, str
     conn->bytes_acked += sample->acked;
     conn->timeouts = 0;
     conn->black_hole = 0;
+    conn->error = 0; // what ICMP said of the way was not so, or is no longer
     conn->stalled_us = conn->sent_head == TCP_NONE ? 0 : sample->now_us;
     release_acked(tcp, conn, ack);
     tell_writable(tcp, conn);

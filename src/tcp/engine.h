@@ -127,6 +127,7 @@ enum tcp_conn_flag {
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
     TCP_MTU_PROBE_OUT = 1 << 29, // a segment larger than the MTU in use is on its way (RFC 4821)
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
+    TCP_URG_PENDING = 1u << 31, // rcv_up is in front of the reader
 };
 
 struct tcp_conn {
@@ -150,6 +151,7 @@ struct tcp_conn {
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
+    uint32_t rcv_up; // first byte that is not urgent, of TCP_URG_PENDING
     uint16_t rcv_mss; // largest segment lately seen
     uint8_t n_ranges, n_sacks;
     uint8_t rcv_wscale, snd_wscale;
@@ -366,6 +368,22 @@ static inline bool tcp_receiving(const struct tcp_conn *conn)
 static inline uint32_t tcp_rcv_wnd(const struct tcp_conn *conn)
 {
     return tcp_seq_gt(conn->rcv_edge, conn->rcv_nxt) ? conn->rcv_edge - conn->rcv_nxt : 0;
+}
+
+// An address that one host has (RFC 9293 section 3.9.2.3, MUST-46, MUST-57, MUST-63).
+static inline bool tcp_is_host(const struct sl_ip *ip)
+{
+    uint8_t first = sl_ip_is_v4(ip) ? ip->b[12] : ip->b[0];
+
+    if (sl_ip_is_v4(ip))
+        return ip->w[3] != 0 && ip->w[3] != UINT32_MAX && (first & 0xf0) != 0xe0;
+    return !sl_ip_is_zero(ip) && first != 0xff;
+}
+
+// The byte that the reader gets next.
+static inline uint32_t tcp_read_seq(const struct tcp_conn *conn)
+{
+    return conn->rcv_nxt - conn->rx_unread - (tcp_has(conn, TCP_FIN_RECEIVED) ? 1 : 0);
 }
 
 // Queued and never sent; the FIN is not counted.

@@ -178,7 +178,7 @@ void sl_tcp_icmp(struct sl_tcp *tcp, const struct sl_tcp_icmp_in *in, uint64_t n
     if (name == TCP_NONE || name & TCP_WAIT_BIT)
         return;
     conn = tcp_conn_at(tcp, name);
-    if (!tcp_seq_between(in->seq, conn->snd_una, conn->snd_nxt))
+    if (in->seq - conn->snd_una >= conn->snd_nxt - conn->snd_una) // RFC 5927 section 4.1: in flight
         return;
     if (in->kind != SL_TCP_ICMP_TOO_BIG)
         unreachable(tcp, conn, in->kind);

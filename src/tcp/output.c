@@ -77,6 +77,10 @@ bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out)
 // Every segment acknowledges, so none is owed any more.
 static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out *out)
 {
+    if (out->window == 0 && conn->rcv_edge != conn->rcv_wup) { // the last one told was open
+        tcp->counters.zero_windows++;
+        tcp_trace_add(tcp, conn, TCP_TRACE_ZERO_WINDOW, 1, 0);
+    }
     conn->rcv_wup = conn->rcv_nxt;
     conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK);
     conn->delack_us = TCP_NEVER;
@@ -343,7 +347,7 @@ static bool send_new(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us,
 {
     bool fin = tcp_has(conn, TCP_FIN_QUEUED) && !tcp_has(conn, TCP_FIN_SENT), whole;
     struct sl_tcp_out out;
-    uint32_t len, room, index, probe;
+    uint32_t len, got, room, index, probe;
 
     header(tcp, conn, &out, conn->snd_nxt);
     probe = conn->mtu_us ? tcp_mtu_probe_room(conn, now_us) : 0;
@@ -352,7 +356,10 @@ static bool send_new(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us,
     probe = room;
     room = room ? room : payload_room(conn, &out);
     len = allowance(conn, room, why);
-    len = gather(tcp, &out, conn->tx_next, conn->snd_nxt, len);
+    got = gather(tcp, &out, conn->tx_next, conn->snd_nxt, len);
+    if (got < len) // as much as pieces can say: full in its way
+        room = got;
+    len = got;
     whole = len == tcp_unsent(conn);
     fin = fin && whole && tcp_seq_lt(conn->snd_nxt + len, conn->snd_una + tcp_max_u32(conn->snd_wnd, 1));
     if (len == 0 && !fin) {
