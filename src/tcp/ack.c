@@ -9,7 +9,7 @@ static bool acceptable(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
 {
     if (tcp_seq_gt(in->ack, conn->snd_nxt)) {
         tcp->counters.refused_ack++;
-        tcp_ack_now(tcp, conn, true);
+        tcp_challenge(tcp, conn, in); // within the budget, or a stranger could make us speak without end
         return false;
     }
     if (tcp_seq_lt(in->ack, conn->snd_una - conn->max_window)) {
@@ -34,14 +34,19 @@ static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t be
         conn->rtx = TCP_RTX_NONE;
         conn->rtx_us = TCP_NEVER;
         conn->stalled_us = 0;
+        return;
     }
+    // Too little to be worth sending: the timer that overrides that is a short one (section 3.8.6.2.1).
+    conn->rtx_us = tcp_min_u64(conn->rtx_us, tcp->now_us + tcp_rto_backed_off(conn));
+    tcp_arm(tcp, conn);
 }
 
 // The newest segment tells the window: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
 static void update_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                           struct tcp_ack_sample *sample)
 {
-    uint32_t window = (uint32_t)in->window << conn->snd_wscale, before = conn->snd_wnd;
+    uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
+             before = conn->snd_wnd;
 
     if (tcp_seq_lt(in->ack, conn->snd_una))
         return;
@@ -95,8 +100,9 @@ static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, str
     sample->acked = ack - conn->snd_una;
     conn->snd_una = ack;
     conn->bytes_acked += sample->acked;
-    conn->backoff = 0;
+    conn->timeouts = 0;
     conn->black_hole = 0;
+    conn->error = 0; // what ICMP said of the way was not so, or is no longer
     conn->stalled_us = conn->sent_head == TCP_NONE ? 0 : sample->now_us;
     release_acked(tcp, conn, ack);
     tell_writable(tcp, conn);
@@ -107,7 +113,7 @@ static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, str
 static uint64_t round_trip(const struct sl_tcp *tcp, const struct tcp_conn *conn,
                            const struct tcp_options *options, const struct tcp_ack_sample *sample)
 {
-    if (sample->rtt_us)
+    if (sample->rtt_us && !sample->repeated_ack)
         return sample->rtt_us;
     if (sample->sack_rtt_us)
         return sample->sack_rtt_us;
@@ -126,12 +132,12 @@ static void note_ecn_echo(struct sl_tcp *tcp, struct tcp_conn *conn, const struc
     if (!tcp_has(conn, TCP_ECN_ON) || !(in->flags & SL_TCP_ECE) || in->flags & SL_TCP_SYN)
         return;
     sample->ecn_echo = true;
-    if (conn->recovery == TCP_OPEN &&
-        tcp_seq_ge(in->ack, conn->ecn_seq)) { // once a window (RFC 3168 section 6.1.2)
+    if (conn->recovery == TCP_OPEN && // once a window (RFC 3168 section 6.1.2)
+        (tcp_seq_ge(in->ack, conn->ecn_seq) || tcp_seq_gt(conn->ecn_seq, conn->snd_nxt))) {
         conn->ecn_seq = conn->snd_nxt;
         conn->flags |= TCP_ECN_CWR;
         tcp->counters.ecn_reductions++;
-        tcp_enter_cwr(tcp, conn, sample->now_us, true);
+        tcp_enter_cwr(tcp, conn, sample, true);
     }
 }
 
@@ -141,7 +147,7 @@ static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
         .now_us = sample->now_us,
         .acked = sample->acked,
         .in_flight = sample->prior_pipe,
-        .rtt_us = (uint32_t)(sample->rtt_us ? sample->rtt_us : sample->sack_rtt_us),
+        .rtt_us = (uint32_t)(sample->rtt_us && !sample->repeated_ack ? sample->rtt_us : sample->sack_rtt_us),
         .srtt_us = conn->srtt_us,
         .min_rtt_us = conn->min_rtt_us,
         .snd_una = conn->snd_una,
@@ -175,9 +181,13 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
     struct tcp_ack_sample sample = {.now_us = tcp->now_us,
                                     .prior_pipe = tcp_pipe(conn),
                                     .prior_una = conn->snd_una,
-                                    .prior_lost = conn->lost,
+                                    .prior_lost = conn->lost_total,
                                     .prior_sacked = conn->sacked,
                                     .prior_fack = conn->fack,
+                                    .same_ack = in->ack == conn->snd_una,
+                                    .timestamped = tcp_has(conn, TCP_TS_ON) &&
+                                                   options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
+                                    .tsecr = options->tsecr,
                                     .has_data = in->payload.len != 0};
     uint64_t rtt;
 
@@ -193,11 +203,15 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
         advance(tcp, conn, in->ack, &sample);
     }
     rtt = round_trip(tcp, conn, options, &sample);
-    if (rtt)
+    if (rtt) {
         tcp_rtt_sample(conn, rtt, sample.now_us);
+        conn->backoff = conn->rtx == TCP_RTX_PERSIST ? conn->backoff : 0; // RFC 6298 section 5.7
+    }
     note_ecn_echo(tcp, conn, in, &sample);
     tcp_tlp_ack(tcp, conn, in->ack, &sample);
     tcp_recovery_ack(tcp, conn, options, &sample);
+    if (tcp_has(conn, TCP_MTU_PROBE_OUT))
+        tcp_mtu_probe_ack(tcp, conn);
     grow(conn, &sample);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);

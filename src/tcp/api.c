@@ -27,7 +27,7 @@ void sl_tcp_options_default(struct sl_tcp_options *options)
         .keepalive_idle_ms = 0,
         .keepalive_interval_ms = 75000,
         .keepalive_probes = 9,
-        .syn_retries = 6,
+        .syn_retries = 7, // 4 minutes: RFC 9293 MUST-23 wants 3
         .synack_retries = 5,
         .retries = 15,
         .fin_wait_2_ms = 60000,
@@ -161,7 +161,8 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local
     int code;
 
     tcp->now_us = now_us;
-    if (!local_port || !remote_port || sl_ip_is_v4(local) != sl_ip_is_v4(remote) ||
+    if (!local_port || !remote_port || sl_ip_is_v4(local) != sl_ip_is_v4(remote) || !tcp_is_host(local) ||
+        !tcp_is_host(remote) ||
         !options_sound(options, sl_ip_is_v4(remote)))
         return failed(error, -EINVAL);
     if ((code = tuple_take(tcp, &tuple, &isn)) != 0)
@@ -295,6 +296,8 @@ int sl_tcp_read(struct sl_tcp_conn *handle, uint32_t max, struct sl_tcp_chunk *c
     else
         take_part(tcp, conn, max);
     conn->rx_unread -= chunk->len;
+    if (tcp_has(conn, TCP_URG_PENDING) && tcp_seq_le(conn->rcv_up, tcp_read_seq(conn)))
+        conn->flags &= ~(uint32_t)TCP_URG_PENDING;
     if (conn->state == SL_TCP_CLOSED)
         return 1;
     tcp_rx_read(tcp, conn, chunk->len, now_us);
@@ -330,7 +333,7 @@ int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
     if (conn->state == SL_TCP_SYN_SENT)
         return -ENOTCONN;
     conn->flags |= TCP_FIN_QUEUED;
-    if (conn->state == SL_TCP_ESTABLISHED) // SYN-RECEIVED: once it is established
+    if (conn->state == SL_TCP_ESTABLISHED) // SYN-RECEIVED waits: tcp_established()
         tcp_state_set(tcp, conn, SL_TCP_FIN_WAIT_1);
     else if (conn->state == SL_TCP_CLOSE_WAIT)
         tcp_state_set(tcp, conn, SL_TCP_LAST_ACK);
@@ -428,6 +431,7 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .rcv_nxt = conn->rcv_nxt,
         .rcv_wnd = tcp_rcv_wnd(conn),
         .rcv_unread = conn->rx_unread,
+        .rcv_urgent = tcp_has(conn, TCP_URG_PENDING) ? conn->rcv_up - tcp_read_seq(conn) : 0,
         .cwnd = conn->cc.cwnd,
         .ssthresh = conn->cc.ssthresh,
         .pipe = tcp_pipe(conn),

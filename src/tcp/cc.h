@@ -58,7 +58,8 @@ struct tcp_cc {
     struct {
         uint64_t epoch_us;                          // 0: no epoch
         float k_s;                                  // seconds
-        float w_max, w_last_max, cwnd_epoch, w_est; // segments
+        float w_max, cwnd_epoch; // segments
+        double w_est; // segments; grows by less than a float of large windows can tell apart
         float prior_w_max, prior_k_s;
         uint64_t prior_epoch_us;
         uint64_t idle_us; // since when the window was not what limited; 0: it is

@@ -29,7 +29,7 @@ static float segments(const struct tcp_cc *cc, uint32_t bytes)
 static void init(struct tcp_cc *cc)
 {
     cc->cubic.epoch_us = 0;
-    cc->cubic.w_last_max = 0;
+    cc->cubic.w_max = 0;
 }
 
 // Section 4.2: where the epoch begins below W_max it takes K to get back there.
@@ -61,7 +61,7 @@ static void reno_friendly(struct tcp_cc *cc, float acked)
 
     if (cc->prior_cwnd && cc->cubic.w_est >= segments(cc, cc->prior_cwnd))
         alpha = 1;
-    cc->cubic.w_est += alpha * acked / segments(cc, cc->cwnd);
+    cc->cubic.w_est += (double)alpha * acked / segments(cc, cc->cwnd);
 }
 
 static void avoid_congestion(struct tcp_cc *cc, const struct tcp_cc_ack *ack, uint32_t acked_bytes)
@@ -73,7 +73,7 @@ static void avoid_congestion(struct tcp_cc *cc, const struct tcp_cc_ack *ack, ui
     t_s = (float)(ack->now_us - cc->cubic.epoch_us) / 1e6f;
     reno_friendly(cc, acked);
     if (w_cubic(cc, t_s) < cc->cubic.w_est) {
-        target = cc->cubic.w_est;
+        target = (float)cc->cubic.w_est;
         if (target > cwnd)
             cc->cwnd += (uint32_t)((target - cwnd) * (float)cc->mss);
         return;
@@ -92,7 +92,7 @@ static void acked(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
     uint32_t left = ack->acked;
 
     if (!ack->cwnd_limited) { // section 5.8: time during which the sender did not use the window does not count
-        if (cc->cubic.epoch_us && ack->srtt_us)
+        if (cc->cubic.epoch_us && !cc->cubic.idle_us)
             cc->cubic.idle_us = ack->now_us;
         return;
     }
@@ -136,6 +136,7 @@ static void timeout(struct tcp_cc *cc, uint64_t now_us, uint32_t in_flight)
 {
     (void)now_us;
     reduce(cc, in_flight);
+    cc->cubic.w_max = 0; // section 4.8: where the next epoch begins is its W_max, K is 0
 }
 
 // Section 4.9.
@@ -152,9 +153,10 @@ static void undo(struct tcp_cc *cc, uint64_t now_us)
 
 static void idle(struct tcp_cc *cc, uint64_t now_us, uint64_t idle_us)
 {
-    (void)now_us;
+    uint64_t since_us = cc->cubic.idle_us ? cc->cubic.idle_us : now_us - idle_us;
+
     if (cc->cubic.epoch_us)
-        cc->cubic.epoch_us += idle_us;
+        cc->cubic.epoch_us += now_us - (since_us > cc->cubic.epoch_us ? since_us : cc->cubic.epoch_us);
     cc->cubic.idle_us = 0;
 }
 

@@ -125,7 +125,9 @@ enum tcp_conn_flag {
     TCP_CWND_LIMITED = 1 << 26, // the congestion window held output back since the last ACK
     TCP_SYN_NOW = 1 << 27,      // SYN or SYN-ACK is due at the next output
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
+    TCP_MTU_PROBE_OUT = 1 << 29, // a segment larger than the MTU in use is on its way (RFC 4821)
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
+    TCP_URG_PENDING = 1u << 31, // rcv_up is in front of the reader
 };
 
 struct tcp_conn {
@@ -149,6 +151,7 @@ struct tcp_conn {
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
+    uint32_t rcv_up; // first byte that is not urgent, of TCP_URG_PENDING
     uint16_t rcv_mss; // largest segment lately seen
     uint8_t n_ranges, n_sacks;
     uint8_t rcv_wscale, snd_wscale;
@@ -170,11 +173,14 @@ struct tcp_conn {
     uint32_t lost_hint;                 // before it no record is lost and not repeated
     uint32_t small_end;                 // behind the last segment that was not full (Minshall's Nagle)
     uint32_t sacked, lost, retrans;     // bytes of records with these flags
+    uint32_t n_sacked;                  // records SACKed: what DupThresh counts
+    uint32_t lost_total;                // bytes ever marked lost, modulo 2^32: an ACK sees whether there was news
+    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
     uint32_t n_sent;                    // records
     uint16_t snd_mss;                   // payload of a full segment, options of data segments taken off
     uint16_t peer_mss;
     uint16_t path_mtu;
-    uint16_t mtu_probe_low; // of black-hole detection: 0: not searching
+    uint16_t mtu_probe; // larger MTU to be tried next; 0: none
     // -- round trip
     uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
     uint64_t min_rtt_at_us;
@@ -183,6 +189,7 @@ struct tcp_conn {
     uint8_t rack_steps, rack_persist; // of reo_wnd (RFC 8985 section 6.2 step 4)
     uint8_t dup_acks;                 // without SACK
     uint8_t black_hole;               // timeouts in a row of full segments
+    uint8_t timeouts;                 // in a row without an acknowledgement; backoff goes with a round trip only
     uint32_t rack_end, rack_rtt_us;
     uint64_t rack_sent_us;
     uint32_t rack_dsack_round;
@@ -192,6 +199,7 @@ struct tcp_conn {
     uint32_t high_seq; // recovery ends when it is acknowledged
     uint32_t prr_delivered, prr_out, prr_prior;
     uint32_t undo_una;
+    uint32_t frto_una; // snd_una at the timeout that F-RTO judges
     int32_t undo_retrans; // repetitions that a DSACK has not told to be needless
     uint32_t retrans_ts;  // TSval of the first repetition (RFC 3522); 0: none
     uint32_t ecn_seq;     // one reduction a window: until it is acknowledged
@@ -208,7 +216,9 @@ struct tcp_conn {
     uint64_t stalled_us;  // since when nothing was acknowledged although something is out; 0: it is not so
     uint64_t rate_bps;    // pacing, bytes per second; 0: none
     uint64_t oow_us;      // last answer to a segment out of the window
-    uint64_t mtu_us;      // when the path MTU was last lowered
+    uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
+    uint32_t mtu_probe_end; // behind the probe in flight, where TCP_MTU_PROBE_OUT
+    uint32_t mtu_probe_lost; // bytes of a probe that this acknowledgement found lost
     // -- receive window growth
     uint64_t drs_us;
     uint32_t drs_seq, drs_read;
@@ -360,6 +370,22 @@ static inline uint32_t tcp_rcv_wnd(const struct tcp_conn *conn)
     return tcp_seq_gt(conn->rcv_edge, conn->rcv_nxt) ? conn->rcv_edge - conn->rcv_nxt : 0;
 }
 
+// An address that one host has (RFC 9293 section 3.9.2.3, MUST-46, MUST-57, MUST-63).
+static inline bool tcp_is_host(const struct sl_ip *ip)
+{
+    uint8_t first = sl_ip_is_v4(ip) ? ip->b[12] : ip->b[0];
+
+    if (sl_ip_is_v4(ip))
+        return ip->w[3] != 0 && ip->w[3] != UINT32_MAX && (first & 0xf0) != 0xe0;
+    return !sl_ip_is_zero(ip) && first != 0xff;
+}
+
+// The byte that the reader gets next.
+static inline uint32_t tcp_read_seq(const struct tcp_conn *conn)
+{
+    return conn->rcv_nxt - conn->rx_unread - (tcp_has(conn, TCP_FIN_RECEIVED) ? 1 : 0);
+}
+
 // Queued and never sent; the FIN is not counted.
 static inline uint32_t tcp_unsent(const struct tcp_conn *conn)
 {
@@ -432,10 +458,15 @@ struct tcp_ack_sample { // what one acknowledgement brought
     uint64_t now_us;
     uint32_t acked;  // cumulatively, bytes
     uint32_t sacked; // newly, bytes
-    uint32_t prior_pipe, prior_una, prior_lost, prior_sacked, prior_fack;
+    uint32_t prior_pipe, prior_una, prior_lost, prior_sacked, prior_fack; // prior_lost: of lost_total
     uint64_t rtt_us; // 0: none
     uint64_t sack_rtt_us;
     bool original; // something sent once, before the timeout, arrived (F-RTO step 3b)
+    bool same_ack;     // acknowledges what was acknowledged already, neither more nor less
+    bool repeated_ack; // acknowledged cumulatively what had been sent again: no measure of time (Karn)
+    bool dsack_probe;  // the duplicate is the tail loss probe's
+    bool timestamped;
+    uint32_t tsecr;    // where `timestamped`
     bool dsack, window_changed, has_data,
         repeated; // repeated: something was acknowledged that had been sent again
     uint32_t dsack_end;
@@ -460,9 +491,12 @@ void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
 void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                          uint32_t ack, struct tcp_ack_sample *sample);
 
-void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us);
+void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record,
+                     const struct tcp_ack_sample *sample);
 // Marks what RACK thinks lost; the time until which it must wait for more, 0: nothing to wait for.
 uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
+// Section 6.3: whether a timeout makes a record lost that is not the first.
+bool tcp_rack_timed_out(const struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us);
 void tcp_rack_dsack(struct tcp_conn *conn, const struct tcp_ack_sample *sample);
 void tcp_rack_recovered(struct tcp_conn *conn);
 void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
@@ -471,8 +505,9 @@ bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
 
 void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                       struct tcp_ack_sample *sample);
+void tcp_recovery_resize(struct tcp_conn *conn);
 void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
-void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, bool ecn);
+void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn);
 
 void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_us, uint64_t now_us);
 void tcp_rtx_arm(struct sl_tcp *tcp, struct tcp_conn *conn,
@@ -520,6 +555,10 @@ void tcp_time_wait_free(struct sl_tcp *tcp, uint32_t index);
 void tcp_mss_update(struct tcp_conn *conn); // snd_mss of path and peer
 void tcp_mtu_lower(struct sl_tcp *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause);
 void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us); // black holes
+// Upward search (RFC 4821 section 7.3): payload of the probe to send now, 0: none is due.
+uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us);
+void tcp_mtu_probe_lose(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes);
+void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn);
 #define TCP_HEADERS(v4) ((v4) ? 40u : 60u)
 
 #endif

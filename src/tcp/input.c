@@ -39,7 +39,11 @@ static void answer_out_of_window(struct sl_tcp *tcp, struct tcp_conn *conn, cons
 {
     if (in->flags & SL_TCP_RST)
         return;
-    if (in->payload.len == 0 && !(in->flags & (SL_TCP_SYN | SL_TCP_FIN)) && conn->oow_us &&
+    if (in->flags & SL_TCP_SYN) { // RFC 5961 section 4.2: wherever it is, and within the budget
+        tcp_challenge(tcp, conn, in);
+        return;
+    }
+    if (in->payload.len == 0 && !(in->flags & SL_TCP_FIN) && conn->oow_us &&
         tcp->now_us - conn->oow_us < TCP_OOW_ACK_US)
         return;
     conn->oow_us = tcp->now_us;
@@ -58,11 +62,11 @@ static bool paws_refuses(const struct sl_tcp *tcp, const struct tcp_conn *conn,
     return tcp_seq_lt(options->tsval, conn->ts_recent) && tcp->now_us - conn->ts_recent_us < TCP_PAWS_AGE_US;
 }
 
-// Section 4.3 (2): the one that covers the byte acknowledged last.
+// Section 4.3 (2): the one that covers the byte acknowledged last; one that PAWS took although it is older begins anew.
 static void remember_timestamp(const struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                                const struct tcp_options *options)
 {
-    if (tcp_seq_le(in->seq, conn->rcv_wup) && tcp_seq_ge(options->tsval, conn->ts_recent)) {
+    if (tcp_seq_le(in->seq, conn->rcv_wup) && !paws_refuses(tcp, conn, options)) {
         conn->ts_recent = options->tsval;
         conn->ts_recent_us = tcp->now_us;
     }
@@ -207,6 +211,19 @@ static void note_ecn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_
     }
 }
 
+// Sixth check. Urgent data stays in line (RFC 6093); its reader is told where it ends, each time that this moves.
+static void note_urgent(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+{
+    uint32_t up = in->seq + in->urgent; // MUST-62: the first byte that is not urgent
+
+    if (!(in->flags & SL_TCP_URG) || !tcp_receiving(conn) || tcp_seq_le(up, tcp_read_seq(conn)) ||
+        (tcp_has(conn, TCP_URG_PENDING) && tcp_seq_le(up, conn->rcv_up)))
+        return;
+    conn->rcv_up = up;
+    conn->flags |= TCP_URG_PENDING;
+    tcp_event_add(tcp, conn, SL_TCP_URGENT);
+}
+
 static void note_fin(struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (in->flags & SL_TCP_FIN && tcp_receiving(conn) && !tcp_has(conn, TCP_FIN_AHEAD)) {
@@ -248,6 +265,7 @@ static bool conn_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
         remember_timestamp(tcp, conn, in, options);
     if (check_ack(tcp, conn, in, options) == STOP)
         return false;
+    note_urgent(tcp, conn, in);
     return text_and_fin(tcp, conn, in);
 }
 
@@ -270,6 +288,10 @@ static bool no_conn_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, const 
     struct tcp_listener *listener = tcp_listener_find(tcp, &in->dst, in->dport);
     struct tcp_conn *conn;
 
+    if (!tcp_is_host(&in->dst) || !tcp_is_host(&in->src)) { // MUST-57, MUST-63: silently
+        tcp->counters.no_connection++;
+        return false;
+    }
     if (listener == NULL) {
         tcp->counters.no_connection++;
         tcp_refuse(tcp, in);

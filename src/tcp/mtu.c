@@ -4,9 +4,27 @@
 #include <errno.h>
 #include "tcp/engine.h"
 
+#define TCP_MTU_AGE_US (600 * TCP_S) // RFC 1191 section 6.3
+
 static uint16_t mtu_floor(const struct tcp_conn *conn)
 {
     return tcp_is_v4(conn) ? TCP_MTU_MIN : TCP_MTU_MIN_V6;
+}
+
+static uint16_t mtu_full(const struct tcp_conn *conn)
+{
+    return (uint16_t)tcp_min_u32(conn->options.mtu, conn->peer_mss + TCP_HEADERS(tcp_is_v4(conn)));
+}
+
+// The next smaller MTU that networks have (RFC 1191 section 7, and tunnels over Ethernet); 0: none.
+static uint16_t plateau_below(uint16_t mtu)
+{
+    static const uint16_t plateaus[] = {4464, 2002, 1492, 1400, 1280, 1006, 576};
+
+    for (unsigned i = 0; i < sizeof(plateaus) / sizeof(plateaus[0]); i++)
+        if (plateaus[i] < mtu)
+            return plateaus[i];
+    return 0;
 }
 
 // RFC 6691: the MSS that peers tell does not count options, what we send has to.
@@ -39,38 +57,95 @@ void tcp_mtu_lower(struct sl_tcp *tcp, struct tcp_conn *conn, uint16_t mtu, uint
 
     if (mtu < mtu_floor(conn))
         mtu = mtu_floor(conn);
-    if (mtu >= conn->path_mtu)
+    if (mtu >= conn->path_mtu) {
+        if (tcp_has(conn, TCP_MTU_PROBE_OUT) && mtu < conn->mtu_probe)
+            tcp_mtu_probe_lose(tcp, conn, 0); // found out sooner than by its absence
         return;
+    }
     conn->path_mtu = mtu;
-    conn->mtu_us = tcp->now_us;
+    conn->mtu_probe = mtu_full(conn);
+    conn->mtu_us = tcp->now_us + (cause ? 0 : TCP_MTU_AGE_US);
     tcp_mss_update(conn);
-    if (conn->cc.cwnd < conn->snd_mss)
-        conn->cc.cwnd = conn->snd_mss;
+    conn->flags &= ~(uint32_t)(TCP_MTU_PROBE_OUT | TCP_FRTO);
     tcp->counters.mtu_reductions++;
     tcp_trace_add(tcp, conn, TCP_TRACE_MTU, cause, conn->snd_mss);
     if (conn->snd_mss < mss && tcp_synchronized(conn)) {
         lose_too_large(tcp, conn);
+        if (conn->lost)
+            tcp_recovery_resize(conn);
         tcp_want_output(tcp, conn);
     }
 }
+
+// ---- up again -------------------------------------------------------------------------------------------------
+// Routes change (RFC 1191 section 6.3, RFC 8201 section 5.3), and a path that only looked like a black hole was none:
+// now and then a single segment of new data is as large as the MTU to be tried. If it is acknowledged, so are all from
+// then on; if it is lost, it goes again in pieces, and the next smaller MTU of the table is tried. A guess from timeouts
+// is put to this test at once, what a router said after ten minutes.
+static void probe_next(struct tcp_conn *conn, uint64_t now_us)
+{
+    uint16_t next = plateau_below(conn->mtu_probe);
+
+    conn->flags &= ~(uint32_t)TCP_MTU_PROBE_OUT;
+    conn->mtu_us = now_us;
+    conn->mtu_probe = next;
+    if (next <= conn->path_mtu) {
+        conn->mtu_us = now_us + TCP_MTU_AGE_US;
+        conn->mtu_probe = mtu_full(conn);
+    }
+}
+
+uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
+{
+    uint32_t room = conn->mtu_probe - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12 : 0);
+
+    if (conn->mtu_us == 0 || now_us < conn->mtu_us || !conn->options.mtu_probing ||
+        tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN ||
+        conn->mtu_probe <= conn->path_mtu || conn->n_sacks || conn->dsack.start != conn->dsack.end)
+        return 0;
+    // enough behind it that its loss is seen by acknowledgements
+    if (tcp_unsent(conn) < room + 4u * conn->snd_mss || conn->cc.cwnd < tcp_pipe(conn) + room ||
+        conn->snd_una + conn->snd_wnd - conn->snd_nxt < room)
+        return 0;
+    return room;
+}
+
+void tcp_mtu_probe_lose(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
+{
+    conn->mtu_probe_lost += bytes;
+    probe_next(conn, tcp->now_us);
+}
+
+void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn)
+{
+    if (tcp_seq_lt(conn->snd_una, conn->mtu_probe_end))
+        return;
+    conn->path_mtu = conn->mtu_probe;
+    conn->flags &= ~(uint32_t)TCP_MTU_PROBE_OUT;
+    conn->mtu_probe = mtu_full(conn);
+    conn->mtu_us = conn->path_mtu < conn->mtu_probe ? tcp->now_us + TCP_MTU_AGE_US : 0;
+    tcp_mss_update(conn);
+    tcp_trace_add(tcp, conn, TCP_TRACE_MTU, 2, conn->snd_mss);
+}
+
+// ---- down -----------------------------------------------------------------------------------------------------
 
 // Two timeouts in a row of full segments: perhaps only the large ones vanish. The MTU goes down in steps that networks
 // have (RFC 1191 section 7), and down to the floor only where the next do not help.
 void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
-    static const uint16_t plateaus[] = {4464, 2002, 1492, 1400, 1280, 1006, 576};
     const struct tcp_record *head = conn->sent_head == TCP_NONE ? NULL : tcp_record_at(tcp, conn->sent_head);
+
+    uint16_t next;
 
     (void)now_us;
     if (!conn->options.mtu_probing || head == NULL || head->end - head->seq + 60 < mtu_floor(conn))
         return;
     if (++conn->black_hole < 2)
         return;
-    for (unsigned i = 0; i < sizeof(plateaus) / sizeof(plateaus[0]); i++)
-        if (plateaus[i] < conn->path_mtu) {
-            tcp_mtu_lower(tcp, conn, plateaus[i], 1);
-            return;
-        }
+    next = plateau_below(conn->path_mtu);
+    if (next && head->end - head->seq > next - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12u : 0u))
+        tcp_mtu_lower(tcp, conn, next, 1); // what would have fitted already did not vanish for its size
 }
 
 // RFC 1191 section 3: a router that does not tell leaves us to guess the next lower plateau.
@@ -103,7 +178,7 @@ void sl_tcp_icmp(struct sl_tcp *tcp, const struct sl_tcp_icmp_in *in, uint64_t n
     if (name == TCP_NONE || name & TCP_WAIT_BIT)
         return;
     conn = tcp_conn_at(tcp, name);
-    if (!tcp_seq_between(in->seq, conn->snd_una, conn->snd_nxt))
+    if (in->seq - conn->snd_una >= conn->snd_nxt - conn->snd_una) // RFC 5927 section 4.1: in flight
         return;
     if (in->kind != SL_TCP_ICMP_TOO_BIG)
         unreachable(tcp, conn, in->kind);

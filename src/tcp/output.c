@@ -77,6 +77,10 @@ bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out)
 // Every segment acknowledges, so none is owed any more.
 static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out *out)
 {
+    if (out->window == 0 && conn->rcv_edge != conn->rcv_wup) { // the last one told was open
+        tcp->counters.zero_windows++;
+        tcp_trace_add(tcp, conn, TCP_TRACE_ZERO_WINDOW, 1, 0);
+    }
     conn->rcv_wup = conn->rcv_nxt;
     conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK);
     conn->delack_us = TCP_NEVER;
@@ -205,11 +209,11 @@ static bool send_again(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index
     header(tcp, conn, &out, record->seq);
     len = record->end - record->seq - !!(record->flags & TCP_SENT_FIN);
     got = gather(tcp, &out, record->chunk, record->seq, tcp_min_u32(len, payload_room(conn, &out)));
-    if (got < len && !tcp_record_split(tcp, conn, record, record->seq + got))
-        return false;
-    if (record->flags & TCP_SENT_FIN)
+    if (got < len && !tcp_record_split(tcp, conn, record, record->seq + got) && index != conn->sent_head)
+        return false; // no record left; of the first a part goes all the same, so that there is an end to it
+    if (record->flags & TCP_SENT_FIN && record->seq + got + 1 == record->end)
         out.flags |= SL_TCP_FIN;
-    if (got && (record->end == conn->snd_end || record->flags & TCP_SENT_FIN))
+    if (got && record->seq + got == conn->snd_end)
         out.flags |= SL_TCP_PSH;
     urgent(conn, &out);
     if (conn->retrans_ts == 0)
@@ -226,20 +230,22 @@ static bool send_again(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index
 }
 
 // What a peer no longer has a window for waits, but for the first: it is what opens the window again.
-static bool may_send_again(const struct sl_tcp *tcp, const struct tcp_conn *conn, uint32_t index)
+static bool may_send_again(const struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index)
 {
     const struct tcp_record *record = tcp_record_at(tcp, index);
     uint32_t pipe = tcp_pipe(conn), len = tcp_min_u32(record->end - record->seq, conn->snd_mss);
 
-    if (pipe && pipe + len > conn->cc.cwnd)
+    if (pipe && pipe + len > conn->cc.cwnd) {
+        conn->flags |= TCP_CWND_LIMITED;
         return false;
+    }
     return index == conn->sent_head || tcp_seq_le(record->end, conn->snd_una + conn->snd_wnd);
 }
 
 // F-RTO, second step: new data goes first, and tells whether the old was lost at all.
 static bool frto_waits(const struct tcp_conn *conn)
 {
-    return conn->recovery == TCP_LOSS && tcp_has(conn, TCP_FRTO) && conn->snd_una != conn->undo_una;
+    return conn->recovery == TCP_LOSS && tcp_has(conn, TCP_FRTO) && conn->snd_una != conn->frto_una;
 }
 
 static void send_lost(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
@@ -254,8 +260,9 @@ static void send_lost(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
             if (!may_send_again(tcp, conn, index) || (index != conn->sent_head && paced(conn, now_us)) ||
                 !send_again(tcp, conn, index, now_us))
                 return;
-            if (conn->rtx == TCP_RTX_NONE || conn->rtx == TCP_RTX_PROBE)
-                tcp_rtx_arm(tcp, conn, now_us);
+            if (conn->rtx == TCP_RTX_NONE || conn->rtx == TCP_RTX_PROBE ||
+                (conn->rtx == TCP_RTX_RTO && index == conn->sent_head))
+                tcp_rtx_arm(tcp, conn, now_us); // its time counts from now
         }
         conn->lost_hint = record->next;
     }
@@ -286,7 +293,7 @@ static uint32_t allowance(const struct tcp_conn *conn, uint32_t room, enum block
 
 static bool small_in_flight(const struct tcp_conn *conn)
 {
-    return tcp_seq_gt(conn->small_end, conn->snd_una);
+    return tcp_seq_gt(conn->small_end, conn->snd_una) && tcp_seq_le(conn->small_end, conn->snd_nxt);
 }
 
 // RFC 9293 section 3.8.6.2.1 with Minshall's rule for Nagle's algorithm: one small segment at a time.
@@ -340,12 +347,19 @@ static bool send_new(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us,
 {
     bool fin = tcp_has(conn, TCP_FIN_QUEUED) && !tcp_has(conn, TCP_FIN_SENT), whole;
     struct sl_tcp_out out;
-    uint32_t len, room, index;
+    uint32_t len, got, room, index, probe;
 
     header(tcp, conn, &out, conn->snd_nxt);
-    room = payload_room(conn, &out);
+    probe = conn->mtu_us ? tcp_mtu_probe_room(conn, now_us) : 0;
+    room = probe && gather(tcp, &out, conn->tx_next, conn->snd_nxt, probe) == probe ? probe : 0;
+    out.n_pieces = 0;
+    probe = room;
+    room = room ? room : payload_room(conn, &out);
     len = allowance(conn, room, why);
-    len = gather(tcp, &out, conn->tx_next, conn->snd_nxt, len);
+    got = gather(tcp, &out, conn->tx_next, conn->snd_nxt, len);
+    if (got < len) // as much as pieces can say: full in its way
+        room = got;
+    len = got;
     whole = len == tcp_unsent(conn);
     fin = fin && whole && tcp_seq_lt(conn->snd_nxt + len, conn->snd_una + tcp_max_u32(conn->snd_wnd, 1));
     if (len == 0 && !fin) {
@@ -367,6 +381,10 @@ static bool send_new(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us,
         fin_sent(tcp, conn);
     }
     conn->snd_nxt += len + fin;
+    if (probe) {
+        conn->flags |= TCP_MTU_PROBE_OUT;
+        conn->mtu_probe_end = conn->snd_nxt;
+    }
     step_next(tcp, conn);
     conn->flags &= ~(uint32_t)TCP_FORCE_SEND;
     after_data(conn, now_us, len);
@@ -387,6 +405,8 @@ static void restart_after_idle(struct tcp_conn *conn, uint64_t now_us)
     if (conn->sent_head != TCP_NONE || conn->recovery != TCP_OPEN || idle < conn->rto_us || !conn->sent_us)
         return;
     conn->cc.ops->idle(&conn->cc, now_us, idle);
+    if (conn->cc.ssthresh != UINT32_MAX) // RFC 2861: the way back is known
+        conn->cc.ssthresh = tcp_max_u32(conn->cc.ssthresh, conn->cc.cwnd - conn->cc.cwnd / 4);
     conn->cc.cwnd = tcp_min_u32(conn->cc.cwnd, tcp_max_u32(conn->cc.initial_cwnd, conn->snd_mss));
     tcp_pace_rate(conn);
 }
@@ -432,7 +452,9 @@ static void send_tail_probe(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     conn->rtx = TCP_RTX_RTO; // whether or not the probe can be sent
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
     conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
+    conn->flags |= TCP_FORCE_SEND; // a probe does not wait for more
     fresh = tcp_unsent(conn) && send_new(tcp, conn, now_us, &why);
+    conn->flags &= ~(uint32_t)TCP_FORCE_SEND;
     conn->cc.cwnd = cwnd;
     if (!fresh && !send_again(tcp, conn, conn->sent_tail, now_us))
         return;
@@ -494,6 +516,10 @@ void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
         send_probes(tcp, conn, now_us);
         send_lost(tcp, conn, now_us);
         send_new_all(tcp, conn, now_us);
+        if (frto_waits(conn) && conn->snd_nxt == conn->high_seq && conn->pace_due_us == TCP_NEVER) {
+            conn->flags &= ~(uint32_t)TCP_FRTO; // nothing new could go: section 2.1 step 2c
+            send_lost(tcp, conn, now_us);
+        }
         if (needs_persist(conn))
             tcp_persist_arm(tcp, conn, now_us);
     }

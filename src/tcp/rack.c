@@ -9,11 +9,14 @@ static bool sent_after(uint64_t a_us, uint32_t a_end, uint64_t b_us, uint32_t b_
 }
 
 // Section 6.2 steps 1 and 2. An acknowledgement sooner than any round trip is of the first sending, not of the repetition.
-void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us)
+void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record,
+                     const struct tcp_ack_sample *sample)
 {
-    uint64_t rtt = now_us - record->sent_us;
+    uint64_t rtt = sample->now_us - record->sent_us;
 
-    if (record->flags & TCP_SENT_EVER && rtt < conn->min_rtt_us)
+    if (record->flags & TCP_SENT_EVER &&
+        (rtt < conn->min_rtt_us ||
+         (sample->timestamped && tcp_seq_lt(sample->tsecr, tcp_ts_now(conn, record->sent_us)))))
         return;
     if (!sent_after(record->sent_us, record->end, conn->rack_sent_us, conn->rack_end))
         return;
@@ -28,7 +31,7 @@ static uint64_t reorder_window(const struct tcp_conn *conn)
     uint64_t window;
 
     if (!tcp_has(conn, TCP_REORDER_SEEN) &&
-        (conn->recovery >= TCP_RECOVERY || conn->sacked >= 3u * conn->snd_mss))
+        (conn->recovery >= TCP_RECOVERY || conn->n_sacked >= 3))
         return 0;
     window = (uint64_t)conn->rack_steps * conn->min_rtt_us / 4;
     return tcp_min_u64(window, conn->srtt_us);
@@ -37,8 +40,9 @@ static uint64_t reorder_window(const struct tcp_conn *conn)
 // Step 4: DSACKs say the window was too small; once a round trip, and for 16 recoveries.
 void tcp_rack_dsack(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
-    if (!sample->dsack || tcp_seq_lt(conn->snd_una, conn->rack_dsack_round))
-        return;
+    if (!sample->dsack || sample->dsack_probe ||
+        (tcp_seq_lt(conn->snd_una, conn->rack_dsack_round) && tcp_seq_le(conn->rack_dsack_round, conn->snd_nxt)))
+        return; // a round that is not between the two is long over: numbers wrap
     conn->rack_dsack_round = conn->snd_nxt;
     if (conn->rack_steps < UINT8_MAX)
         conn->rack_steps++;
@@ -74,6 +78,11 @@ uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
     return wait_until;
 }
 
+bool tcp_rack_timed_out(const struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us)
+{
+    return record->sent_us + conn->rack_rtt_us + reorder_window(conn) <= now_us;
+}
+
 // ---- tail loss probe --------------------------------------------------------------------------------------------
 #define PROBE_SLACK_US (2 * TCP_MS)
 
@@ -90,7 +99,7 @@ bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
     uint64_t timeout_us = tcp_record_at(tcp, conn->sent_head)->sent_us + tcp_rto_backed_off(conn);
 
     if (!tcp_has(conn, TCP_SACK_ON) || tcp_has(conn, TCP_TLP_OUT | TCP_PROBE_NOW) ||
-        conn->recovery > TCP_CWR || conn->sacked || conn->backoff || conn->lost || !tcp_synchronized(conn))
+        conn->recovery > TCP_CWR || conn->sacked || conn->timeouts || conn->lost || !tcp_synchronized(conn))
         return false;
     conn->rtx = TCP_RTX_PROBE;
     conn->rtx_us = tcp_min_u64(now_us + probe_timeout(conn),
@@ -104,7 +113,7 @@ void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, const 
 {
     if (!tcp_has(conn, TCP_TLP_OUT))
         return;
-    if (sample->dsack && tcp_has(conn, TCP_TLP_RETRANS) && sample->dsack_end == conn->tlp_end) {
+    if (sample->dsack_probe) {
         conn->flags &= ~(uint32_t)TCP_TLP_OUT; // both arrived
         return;
     }
@@ -116,7 +125,7 @@ void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, const 
     }
     if (tcp_seq_gt(ack, conn->tlp_end)) {
         conn->flags &= ~(uint32_t)TCP_TLP_OUT;
-        tcp_enter_cwr(tcp, conn, sample->now_us, false);
+        tcp_enter_cwr(tcp, conn, sample, false);
     } else if (!sample->acked && !sample->sacked && !sample->has_data) {
         conn->flags &= ~(uint32_t)TCP_TLP_OUT; // a second ACK for the same: both arrived
     }

@@ -56,10 +56,6 @@ uint32_t tcp_window_select(struct sl_tcp *tcp, struct tcp_conn *conn)
     window = tcp_min_u32(window, most);
     if (window < told)
         window = tcp_min_u32((told + unit - 1) & ~(unit - 1), most);
-    if (window == 0 && told != 0) {
-        tcp->counters.zero_windows++;
-        tcp_trace_add(tcp, conn, TCP_TRACE_ZERO_WINDOW, 1, 0);
-    }
     conn->rcv_edge = tcp_seq_max(conn->rcv_edge, conn->rcv_nxt + window);
     return window;
 }

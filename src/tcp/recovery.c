@@ -14,10 +14,10 @@ static uint32_t in_segments(const struct tcp_conn *conn, uint32_t bytes)
 }
 
 // ---- entering and leaving -------------------------------------------------------------------------------------
-static void prr_begin(struct tcp_conn *conn)
+static void prr_begin(struct tcp_conn *conn, uint32_t flight)
 {
     conn->prr_delivered = conn->prr_out = 0;
-    conn->prr_prior = tcp_max_u32(conn->cc.cwnd, 1);
+    conn->prr_prior = tcp_max_u32(flight, 1); // RecoverFS
     conn->high_seq = conn->snd_nxt;
 }
 
@@ -29,24 +29,37 @@ static void undo_begin(struct tcp_conn *conn)
     conn->retrans_ts = 0;
 }
 
-void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, bool ecn)
+// What was in flight as the acknowledgement came, that which tells of the loss (RFC 5681 equation 4).
+static uint32_t flight_before(const struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
+    return conn->snd_nxt - sample->prior_una;
+}
+
+void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn)
+{
+    uint32_t flight = flight_before(conn, sample);
+
     if (conn->recovery != TCP_OPEN)
         return;
-    conn->cc.ops->congestion(&conn->cc, now_us, conn->snd_nxt - conn->snd_una, ecn);
+    conn->cc.ops->congestion(&conn->cc, sample->now_us, flight, ecn);
     conn->flags &= ~(uint32_t)TCP_UNDO;
+    if (tcp_has(conn, TCP_ECN_ON)) {
+        conn->flags |= TCP_ECN_CWR;
+        conn->ecn_seq = conn->snd_nxt;
+    }
     conn->recovery = TCP_CWR;
-    prr_begin(conn);
+    prr_begin(conn, flight);
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERY, 2, 0);
 }
 
-static void enter_recovery(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void enter_recovery(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
+    uint32_t flight = flight_before(conn, sample);
     bool reduced = conn->recovery == TCP_CWR;
 
     if (!reduced) {
-        conn->cc.ops->congestion(&conn->cc, now_us, conn->snd_nxt - conn->snd_una, false);
-        prr_begin(conn);
+        conn->cc.ops->congestion(&conn->cc, sample->now_us, flight, false);
+        prr_begin(conn, flight);
     }
     undo_begin(conn);
     conn->high_seq = conn->snd_nxt;
@@ -70,8 +83,21 @@ static void leave(struct sl_tcp *tcp, struct tcp_conn *conn, bool to_ssthresh)
     conn->dup_acks = 0;
     if (!tcp_has(conn, TCP_SACK_ON))
         conn->sacked = 0;
-    conn->flags &= ~(uint32_t)(TCP_FRTO | TCP_UNDO);
+    conn->flags &= ~(uint32_t)TCP_FRTO;
+    conn->high_seq = conn->snd_nxt; // for so long a DSACK may still tell that it was for nothing
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERED, 0, in_segments(conn, conn->cc.cwnd));
+}
+
+// Segments that are lost for their size alone go again, without a word on congestion (RFC 4821 section 7.5, RFC 8201
+// section 4): the window stays what it is.
+void tcp_recovery_resize(struct tcp_conn *conn)
+{
+    if (conn->recovery > TCP_CWR)
+        return;
+    conn->recovery = TCP_LOSS;
+    conn->high_seq = conn->snd_nxt;
+    conn->dup_acks = 0;
+    conn->flags &= ~(uint32_t)(TCP_UNDO | TCP_FRTO | TCP_TLP_OUT);
 }
 
 // ---- was it one? --------------------------------------------------------------------------------------------------
@@ -100,11 +126,11 @@ static bool try_undo(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp
 {
     if (!tcp_has(conn, TCP_UNDO))
         return false;
-    if (conn->undo_retrans == 0) {
+    if (conn->undo_retrans == 0 && sample->dsack) {
         undo(tcp, conn, sample->now_us, UNDO_DSACK);
         return true;
     }
-    if (sample->acked && echo_of_original(conn, options)) {
+    if (sample->acked && conn->recovery != TCP_OPEN && echo_of_original(conn, options)) {
         undo(tcp, conn, sample->now_us, UNDO_TIMESTAMP);
         return true;
     }
@@ -152,7 +178,7 @@ static void lose_head(struct sl_tcp *tcp, struct tcp_conn *conn)
 static void without_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     bool duplicate =
-        !sample->acked && !sample->has_data && !sample->window_changed && conn->sent_head != TCP_NONE;
+        sample->same_ack && !sample->has_data && !sample->window_changed && conn->sent_head != TCP_NONE;
 
     if (duplicate)
         count_duplicate(conn);
@@ -177,7 +203,7 @@ static void detect(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_a
     wait_until = tcp_rack_detect(tcp, conn, sample->now_us);
     if (wait_until) {
         conn->rtx = TCP_RTX_REORDER;
-        conn->rtx_us = wait_until;
+        conn->rtx_us = tcp_min_u64(wait_until, sample->now_us + conn->rto_us); // as long as that at most
         tcp_arm(tcp, conn);
     } else if (conn->rtx == TCP_RTX_REORDER) {
         conn->rtx = TCP_RTX_NONE;
@@ -199,7 +225,7 @@ static void prr(struct tcp_conn *conn, uint32_t delivered, const struct tcp_ack_
         uint32_t more = conn->prr_delivered > conn->prr_out ? conn->prr_delivered - conn->prr_out : 0;
 
         send = tcp_max_u32(more, delivered);
-        if (sample->acked && conn->lost <= sample->prior_lost)
+        if (sample->acked && conn->lost_total == sample->prior_lost)
             send += conn->snd_mss;
         send = tcp_min_u32(send, ssthresh - pipe);
     }
@@ -260,14 +286,21 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
         loss_ack(tcp, conn, options, sample);
         return;
     }
-    if (conn->recovery == TCP_RECOVERY && try_undo(tcp, conn, options, sample))
+    if (conn->recovery != TCP_CWR && try_undo(tcp, conn, options, sample))
         return;
+    if (conn->recovery == TCP_OPEN && tcp_seq_ge(conn->snd_una, conn->high_seq))
+        conn->flags &= ~(uint32_t)TCP_UNDO;
     if (conn->recovery != TCP_OPEN && recovered(conn))
         leave(tcp, conn, true);
     detect(tcp, conn, sample);
-    if (conn->lost && conn->recovery <= TCP_CWR)
-        enter_recovery(tcp, conn, sample->now_us);
-    if (conn->recovery == TCP_OPEN)
+    if (conn->lost && conn->recovery <= TCP_CWR) {
+        if (conn->lost == conn->mtu_probe_lost)
+            tcp_recovery_resize(conn);
+        else
+            enter_recovery(tcp, conn, sample);
+    }
+    conn->mtu_probe_lost = 0;
+    if (conn->recovery == TCP_OPEN || conn->recovery == TCP_LOSS)
         return;
     delivered = conn->snd_una + conn->sacked - sample->prior_una - sample->prior_sacked;
     if ((int32_t)delivered < 0)
@@ -275,7 +308,7 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
     prr(conn, delivered, sample);
 }
 
-// RFC 6298 section 5, RFC 5681 section 3.1: everything is taken for lost; a peer that SACKed the very first segment and
+// RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that SACKed the very first segment and
 // still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
 void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
@@ -283,7 +316,7 @@ void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t no
     struct tcp_record *head = tcp_record_at(tcp, conn->sent_head);
 
     if (fresh || tcp_seq_ge(conn->snd_una, conn->high_seq) ||
-        (conn->recovery == TCP_LOSS && conn->backoff == 0)) {
+        (conn->recovery == TCP_LOSS && conn->timeouts == 0)) {
         conn->cc.ops->timeout(&conn->cc, now_us, conn->snd_nxt - conn->snd_una);
         undo_begin(conn);
     }
@@ -292,13 +325,18 @@ void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t no
     else if (head->flags & TCP_SENT_SACKED)
         tcp_records_unsack(tcp, conn);
     for (uint32_t i = conn->sent_head; i != TCP_NONE; i = tcp_record_at(tcp, i)->next)
-        tcp_record_lose(tcp, conn, tcp_record_at(tcp, i));
-    conn->cc.cwnd = conn->snd_mss;
+        if (i == conn->sent_head || !tcp_has(conn, TCP_SACK_ON) ||
+            tcp_rack_timed_out(conn, tcp_record_at(tcp, i), now_us)) // RFC 8985 section 6.3
+            tcp_record_lose(tcp, conn, tcp_record_at(tcp, i));
+    conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
     conn->recovery = TCP_LOSS;
     conn->high_seq = conn->snd_nxt;
     conn->dup_acks = 0;
-    conn->flags &= ~(uint32_t)(TCP_TLP_OUT | TCP_ECN_CWR | TCP_FRTO | TCP_PROBE_NOW);
-    if (fresh || conn->backoff)
+    conn->flags &= ~(uint32_t)(TCP_TLP_OUT | TCP_FRTO | TCP_PROBE_NOW);
+    if (fresh || conn->timeouts)
         conn->flags |= TCP_FRTO;
+    conn->frto_una = conn->snd_una;
+    if (tcp_has(conn, TCP_ECN_ON))
+        conn->flags |= TCP_ECN_CWR; // RFC 3168 section 6.1.2: whatever the reduction's cause
     conn->ecn_seq = conn->snd_nxt;
 }

@@ -9,6 +9,7 @@
 // SACK blocks (RFC 2018) are found from where the last one ended, since they mostly grow there; what an acknowledgement
 // may cost is bounded by TCP_SACK_STEPS, and what is beyond is left: a block unheeded is only news that come later.
 #include "tcp/engine.h"
+#include <string.h>
 
 // ---- list by time ---------------------------------------------------------------------------------------------
 static void timed_remove(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record)
@@ -81,6 +82,7 @@ static void account(struct tcp_conn *conn, const struct tcp_record *record, int 
     uint32_t bytes = sign > 0 ? bytes_of(record) : 0u - bytes_of(record);
 
     conn->sacked += record->flags & TCP_SENT_SACKED ? bytes : 0;
+    conn->n_sacked += record->flags & TCP_SENT_SACKED ? (uint32_t)sign : 0;
     conn->lost += record->flags & TCP_SENT_LOST ? bytes : 0;
     conn->retrans += record->flags & TCP_SENT_RETRANS ? bytes : 0;
 }
@@ -119,6 +121,10 @@ void tcp_record_lose(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_recor
     if (record->flags & TCP_SENT_SACKED)
         return;
     timed_remove(tcp, conn, record);
+    if ((record->flags & (TCP_SENT_LOST | TCP_SENT_RETRANS)) != TCP_SENT_LOST)
+        conn->lost_total += bytes_of(record);
+    if (tcp_has(conn, TCP_MTU_PROBE_OUT) && record->end == conn->mtu_probe_end)
+        tcp_mtu_probe_lose(tcp, conn, bytes_of(record));
     account(conn, record, -1);
     record->flags = (uint8_t)((record->flags & ~TCP_SENT_RETRANS) | TCP_SENT_LOST);
     account(conn, record, 1);
@@ -142,11 +148,14 @@ void tcp_record_sent_again(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp
     timed_append(tcp, conn, record);
 }
 
-// Back among those in flight, where its time of sending puts it: such are mostly the oldest.
-static void timed_insert(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record)
+// Back among those in flight, where its time of sending puts it: such are mostly the oldest, and mostly behind `after`,
+// the last that came back.
+static void timed_insert(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t after)
 {
     uint32_t index = record_index(tcp, record), at = conn->sent_first;
 
+    if (after != TCP_NONE && tcp_record_at(tcp, after)->sent_us <= record->sent_us)
+        at = after;
     while (at != TCP_NONE && tcp_record_at(tcp, at)->sent_us <= record->sent_us)
         at = tcp_record_at(tcp, at)->later;
     if (at == TCP_NONE) {
@@ -165,6 +174,8 @@ static void timed_insert(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_r
 
 void tcp_records_found(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
+    uint32_t after = TCP_NONE;
+
     for (uint32_t i = conn->sent_head; i != TCP_NONE; i = tcp_record_at(tcp, i)->next) {
         struct tcp_record *record = tcp_record_at(tcp, i);
 
@@ -173,8 +184,10 @@ void tcp_records_found(struct sl_tcp *tcp, struct tcp_conn *conn)
         account(conn, record, -1);
         record->flags &= (uint8_t) ~(TCP_SENT_LOST | TCP_SENT_RETRANS);
         account(conn, record, 1);
-        if (!(record->flags & TCP_SENT_TIMED))
-            timed_insert(tcp, conn, record);
+        if (record->flags & TCP_SENT_TIMED)
+            continue;
+        timed_insert(tcp, conn, record, after);
+        after = i;
     }
 }
 
@@ -187,9 +200,10 @@ void tcp_records_unsack(struct sl_tcp *tcp, struct tcp_conn *conn)
             continue;
         account(conn, record, -1);
         record->flags &= (uint8_t)~TCP_SENT_SACKED;
-        timed_insert(tcp, conn, record);
+        tcp_record_lose(tcp, conn, record);
     }
     conn->fack = conn->snd_una;
+    memset(conn->heard, 0, sizeof(conn->heard));
 }
 
 // In which item a number lies, looked for from an item at or before it.
@@ -221,6 +235,7 @@ bool tcp_record_split(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_reco
     record->end = at;
     record->flags &= (uint8_t)~TCP_SENT_FIN;
     conn->n_sent++;
+    conn->n_sacked += !!(rest->flags & TCP_SENT_SACKED);
     if (rest->flags & TCP_SENT_TIMED) { // right behind its first half
         rest->earlier = rest->prev;
         if (rest->later == TCP_NONE)
@@ -250,9 +265,10 @@ static void note_delivery(struct tcp_conn *conn, const struct tcp_record *record
             conn->flags |= TCP_REORDER_SEEN;
     } else {
         sample->repeated = true;
+        sample->repeated_ack |= !by_sack;
     }
     conn->fack = tcp_seq_max(conn->fack, record->end);
-    tcp_rack_update(conn, record, sample->now_us);
+    tcp_rack_update(conn, record, sample);
 }
 
 void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
@@ -308,21 +324,47 @@ static uint32_t search_from(const struct sl_tcp *tcp, const struct tcp_conn *con
     return at;
 }
 
-static void apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
-                        unsigned *steps, struct tcp_ack_sample *sample)
+// The records of a block that begin before `to` and end behind `from`.
+static void apply_part(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block, uint32_t from,
+                       uint32_t to, unsigned *steps, struct tcp_ack_sample *sample)
 {
-    uint32_t at = search_from(tcp, conn, block->start, steps);
+    uint32_t at = search_from(tcp, conn, from, steps);
 
     for (; at != TCP_NONE && *steps; at = tcp_record_at(tcp, at)->next, --*steps) {
         struct tcp_record *record = tcp_record_at(tcp, at);
 
-        if (tcp_seq_ge(record->seq, block->end))
+        if (tcp_seq_ge(record->seq, to))
             break;
         if (tcp_seq_ge(record->seq, block->start) && tcp_seq_le(record->end, block->end)) {
             record_sack(tcp, conn, record, sample);
             conn->sack_hint = at;
         }
     }
+}
+
+// Blocks grow: of one that the last acknowledgement told already only what is new is walked through, else a long block
+// would cost its length each time.
+static void apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
+                        unsigned *steps, struct tcp_ack_sample *sample)
+{
+    const struct tcp_sack *known = NULL;
+
+    for (unsigned i = 0; i < TCP_SACKS_MAX; i++) {
+        const struct tcp_sack *heard = &conn->heard[i];
+
+        if (heard->start != heard->end && tcp_seq_ge(heard->start, block->start) &&
+            tcp_seq_le(heard->end, block->end) &&
+            (!known || heard->end - heard->start > known->end - known->start))
+            known = heard;
+    }
+    if (!known) {
+        apply_part(tcp, conn, block, block->start, block->end, steps, sample);
+        return;
+    }
+    if (known->end != block->end)
+        apply_part(tcp, conn, block, known->end, block->end, steps, sample);
+    if (known->start != block->start)
+        apply_part(tcp, conn, block, block->start, known->start, steps, sample);
 }
 
 // RFC 2883 section 4: the first block lies below the ACK, or within the second one.
@@ -339,16 +381,17 @@ static bool is_dsack(const struct tcp_options *options, uint32_t ack)
 static void take_dsack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
                        struct tcp_ack_sample *sample)
 {
+    int32_t told = (int32_t)((block->end - block->start + conn->snd_mss - 1) / conn->snd_mss);
+
     if (tcp_seq_gt(block->end, conn->snd_nxt) || !tcp_seq_lt(block->start, block->end) ||
-        conn->snd_una - block->start > conn->max_window)
+        (tcp_seq_lt(block->start, conn->snd_una) && conn->snd_una - block->start > conn->max_window))
         return; // of nothing that we sent lately
     tcp->counters.dsacks_in++;
     sample->dsack = true;
     sample->dsack_end = block->end;
+    sample->dsack_probe = tcp_has(conn, TCP_TLP_OUT) && tcp_has(conn, TCP_TLP_RETRANS) && block->end == conn->tlp_end;
     if (tcp_has(conn, TCP_UNDO) && conn->undo_retrans > 0 && tcp_seq_ge(block->start, conn->undo_una))
-        conn->undo_retrans -= (int32_t)((block->end - block->start + conn->snd_mss - 1) / conn->snd_mss);
-    if (conn->undo_retrans < 0)
-        conn->undo_retrans = 0;
+        conn->undo_retrans = told < conn->undo_retrans ? conn->undo_retrans - told : 0;
 }
 
 // A block is believed where it lies within what is in flight (CVE-class: blocks beyond snd_nxt).
@@ -361,6 +404,7 @@ static bool sound(const struct tcp_conn *conn, const struct tcp_sack *block)
 void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                          uint32_t ack, struct tcp_ack_sample *sample)
 {
+    struct tcp_sack heard[TCP_SACKS_MAX] = {0};
     unsigned steps = TCP_SACK_STEPS, i = 0;
 
     if (is_dsack(options, ack)) {
@@ -369,7 +413,12 @@ void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     }
     if (conn->sent_head == TCP_NONE || tcp_seq_lt(ack, conn->snd_una - conn->max_window))
         return;
-    for (; i < options->n_sacks; i++)
-        if (sound(conn, &options->sacks[i]))
-            apply_block(tcp, conn, &options->sacks[i], &steps, sample);
+    for (; i < options->n_sacks; i++) {
+        if (!sound(conn, &options->sacks[i]))
+            continue;
+        apply_block(tcp, conn, &options->sacks[i], &steps, sample);
+        if (steps)
+            heard[i] = options->sacks[i];
+    }
+    memcpy(conn->heard, heard, sizeof(heard));
 }

@@ -124,7 +124,9 @@ void tcp_established(struct sl_tcp *tcp, struct tcp_conn *conn)
     conn->drs_us = tcp->now_us;
     conn->drs_rtt_seq = conn->rcv_nxt;
     conn->drs_rtt_us = conn->srtt_us;
-    tcp_state_set(tcp, conn, tcp_has(conn, TCP_FIN_QUEUED) ? SL_TCP_FIN_WAIT_1 : SL_TCP_ESTABLISHED);
+    tcp_state_set(tcp, conn, SL_TCP_ESTABLISHED);
+    if (tcp_has(conn, TCP_FIN_QUEUED)) // closed in SYN-RECEIVED (RFC 9293 section 3.10.4)
+        tcp_state_set(tcp, conn, SL_TCP_FIN_WAIT_1);
     tcp_trace_add(tcp, conn, TCP_TRACE_OPTIONS, agreed(conn), conn->snd_mss);
     tcp->counters.established++;
     tcp_slow_timer_arm(tcp, conn, tcp->now_us);

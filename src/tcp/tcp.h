@@ -207,6 +207,7 @@ enum sl_tcp_event_bit {
     SL_TCP_WRITABLE = 1 << 3,  // sl_tcp_send would take a chunk again
     SL_TCP_ENDED =
         1 << 4, // nothing more will happen; error says why, 0: closed in both directions and acknowledged
+    SL_TCP_URGENT = 1 << 5, // the end of urgent data has moved: sl_tcp_info tells how far it is
 };
 
 struct sl_tcp_event {
@@ -228,6 +229,7 @@ struct sl_tcp_info {
     sl_be16 local_port, remote_port;
     uint32_t snd_una, snd_nxt, snd_wnd, snd_queued; // snd_queued: bytes not yet sent
     uint32_t rcv_nxt, rcv_wnd, rcv_unread;
+    uint32_t rcv_urgent; // bytes up to the end of urgent data, not yet read; 0: none is pending
     uint32_t cwnd, ssthresh, pipe; // bytes
     uint16_t snd_mss, rcv_mss, mtu;
     uint8_t snd_wscale, rcv_wscale;

@@ -12,6 +12,15 @@ bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times)
     return times >= conn->options.retries;
 }
 
+// A timer that has doubled would look up long after the user's patience, counted from `since_us`, has ended.
+static void not_past_patience(struct tcp_conn *conn, uint64_t since_us, uint64_t now_us)
+{
+    uint64_t end_us = since_us + conn->options.user_timeout_ms * TCP_MS;
+
+    if (conn->options.user_timeout_ms && since_us && end_us > now_us)
+        conn->rtx_us = tcp_min_u64(conn->rtx_us, end_us);
+}
+
 static void give_up(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     tcp->counters.timed_out++;
@@ -45,6 +54,8 @@ static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_SYN_NOW;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
+    if (conn->state == SL_TCP_SYN_SENT)
+        not_past_patience(conn, conn->sent_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -55,17 +66,20 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         conn->rtx = TCP_RTX_NONE;
         return;
     }
-    if (tcp_gives_up(conn, now_us, conn->backoff)) {
+    if (tcp_gives_up(conn, now_us, conn->timeouts)) {
         give_up(tcp, conn);
         return;
     }
-    tcp_mtu_timeout(tcp, conn, now_us);
     tcp_recovery_timeout(tcp, conn, now_us);
+    tcp_mtu_timeout(tcp, conn, now_us);
     back_off(conn);
+    if (conn->timeouts < UINT8_MAX)
+        conn->timeouts++;
     tcp->counters.timeouts++;
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);
     conn->rtx = TCP_RTX_RTO;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
+    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -75,7 +89,7 @@ static void reorder_timeout(struct sl_tcp *tcp, struct tcp_conn *conn)
     struct tcp_ack_sample sample = {.now_us = tcp->now_us,
                                     .prior_una = conn->snd_una,
                                     .prior_sacked = conn->sacked,
-                                    .prior_lost = conn->lost};
+                                    .prior_lost = conn->lost_total};
 
     conn->rtx = TCP_RTX_NONE;
     tcp_recovery_ack(tcp, conn, &none, &sample);
@@ -104,6 +118,7 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     tcp_trace_add(tcp, conn, TCP_TRACE_PERSIST, conn->probes, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_WINDOW_PROBE;
     tcp_persist_arm(tcp, conn, now_us);
+    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 

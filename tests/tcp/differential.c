@@ -1,0 +1,739 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our TCP endpoint against the kernel's, over a TUN device in a network namespace of its own and a bad path in between:
+// thousands of connections of random behaviour, begun by either side, a few hundred at a time. Each end sends a random
+// number of bytes in random pieces, reads at random paces, half-closes when it has sent all, or resets in the midst. Every
+// byte is checked; without a reset both must have all and a clean end. After each segment sl_tcp_check() must hold.
+// A connection that moves nothing for 150 s has stalled. Needs root. Prints a line of counts; 1: something was wrong.
+//     tcp-differential [--connections N] [--at-once N] [--seed N] [--loss PER_MILLE] [--duplicate PER_MILLE]
+//                      [--delay PER_MILLE] [--corrupt PER_MILLE] [--v6] [--newreno] [--no-sack] [--no-timestamps]
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tcp/engine.h"
+
+#define PORT_OURS   7000u
+#define PORT_THEIRS 7001u
+#define PORT_FIRST  10000u
+#define PORTS       50000u
+#define STALL_US    20000000ull
+#define RESET_US    3000000ull // after which a reset that was lost is made good
+#define PATH_ROOM   65536u
+#define PIECE       20000u
+#define PACKET      2048u
+
+struct block {
+    uint32_t refs;
+    uint8_t data[];
+};
+
+struct end { // one side of a connection
+    uint32_t to_send, sent, received;
+    uint32_t reset_at; // after so many bytes sent; UINT32_MAX: never
+    uint32_t piece;
+    bool lazy; // reads a little at a time
+    bool shut, eof, failed, reset, over, open;
+    int error;
+};
+
+struct pair {
+    struct end ours, theirs;
+    struct sl_tcp_conn *conn;
+    int fd;
+    bool begun_by_us, active;
+    uint64_t moved_us;
+    uint32_t number;
+    sl_be16 port;
+};
+
+struct packet {
+    uint64_t due_us;
+    uint32_t len;
+    bool to_us;
+    uint8_t *bytes;
+};
+
+static struct {
+    unsigned connections, at_once, loss, duplicate, delay, corrupt;
+    uint64_t seed;
+    bool v6;
+} want = {.connections = 2000, .at_once = 200, .seed = 1};
+
+static struct sl_tcp *tcp;
+static struct sl_tcp_options options;
+static struct sl_ip our_ip, their_ip;
+static struct pair *pairs;
+static uint32_t by_port[2][65536]; // [begun by us], number + 1
+static struct packet path[PATH_ROOM]; // a heap by due_us
+static unsigned n_path, wrong, ended, reset_pairs;
+static int tun, poller, listener;
+static uint64_t bytes_checked;
+
+// ---- small things -----------------------------------------------------------------------------------------------
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint32_t random_below(uint32_t n)
+{
+    want.seed ^= want.seed << 13;
+    want.seed ^= want.seed >> 7;
+    want.seed ^= want.seed << 17;
+    return n ? (uint32_t)(want.seed >> 33) % n : 0;
+}
+
+static bool chance(unsigned per_mille)
+{
+    return random_below(1000) < per_mille;
+}
+
+static void die(const char *what)
+{
+    fprintf(stderr, "tcp-differential: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+static void complain(struct pair *pair, const char *what)
+{
+    fprintf(stderr, "connection %u (begun by %s): %s; we sent %u of %u and received %u of %u, they sent %u and received %u; "
+                    "errors %d and %d\n",
+            pair->number, pair->begun_by_us ? "us" : "them", what, pair->ours.sent, pair->ours.to_send, pair->ours.received,
+            pair->theirs.to_send, pair->theirs.sent, pair->theirs.received, pair->ours.error, pair->theirs.error);
+    wrong++;
+}
+
+static uint8_t byte_of(uint32_t number, uint32_t offset)
+{
+    return (uint8_t)((offset + number) * 31 >> 3);
+}
+
+static void check_bytes(struct pair *pair, struct end *end, const uint8_t *bytes, uint32_t len, bool ours)
+{
+    uint32_t number = pair->number * 2 + ours;
+
+    for (uint32_t i = 0; i < len; i++)
+        if (bytes[i] != byte_of(number, end->received + i)) {
+            complain(pair, "a byte is wrong");
+            break;
+        }
+    end->received += len;
+    bytes_checked += len;
+    pair->moved_us = now_us();
+}
+
+static void hold(void *owner)
+{
+    ((struct block *)owner)->refs++;
+}
+
+static void release(void *owner)
+{
+    struct block *block = owner;
+
+    if (--block->refs == 0)
+        free(block);
+}
+
+static const struct sl_tcp_buffers buffers = {hold, release};
+
+static struct block *block_new(uint32_t bytes)
+{
+    struct block *block = malloc(sizeof(*block) + bytes);
+
+    if (!block)
+        die("memory");
+    block->refs = 1;
+    return block;
+}
+
+// ---- path -------------------------------------------------------------------------------------------------------
+static void heap_swap(unsigned a, unsigned b)
+{
+    struct packet packet = path[a];
+
+    path[a] = path[b];
+    path[b] = packet;
+}
+
+static void path_push(const uint8_t *bytes, uint32_t len, bool to_us, uint64_t due_us)
+{
+    unsigned at = n_path;
+
+    if (n_path == PATH_ROOM)
+        return;
+    path[n_path] = (struct packet){due_us, len, to_us, malloc(len)};
+    if (!path[n_path].bytes)
+        die("memory");
+    memcpy(path[n_path++].bytes, bytes, len);
+    for (; at && path[at].due_us < path[(at - 1) / 2].due_us; at = (at - 1) / 2)
+        heap_swap(at, (at - 1) / 2);
+}
+
+static struct packet path_pop(void)
+{
+    struct packet first = path[0];
+    unsigned at = 0;
+
+    path[0] = path[--n_path];
+    for (;;) {
+        unsigned child = 2 * at + 1;
+
+        if (child >= n_path)
+            return first;
+        if (child + 1 < n_path && path[child + 1].due_us < path[child].due_us)
+            child++;
+        if (path[child].due_us >= path[at].due_us)
+            return first;
+        heap_swap(at, child);
+        at = child;
+    }
+}
+
+// A millisecond, or up to 20 more for those that are to be overtaken. Order is kept among the rest.
+static void impair(uint8_t *bytes, uint32_t len, bool to_us)
+{
+    uint64_t due = now_us() + 1000;
+
+    if (chance(want.loss))
+        return;
+    if (chance(want.corrupt))
+        bytes[random_below(len)] ^= (uint8_t)(1u << random_below(8));
+    if (chance(want.delay))
+        due += random_below(20000);
+    path_push(bytes, len, to_us, due);
+    if (chance(want.duplicate))
+        path_push(bytes, len, to_us, due + random_below(3000));
+}
+
+static bool send_out(void *context, const struct sl_tcp_out *out)
+{
+    uint8_t packet[PACKET];
+    unsigned at = sl_tcp_write_headers(out, (uint16_t)random_below(65536), packet);
+
+    (void)context;
+    for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
+        memcpy(packet + at, out->pieces[i].data, out->pieces[i].len);
+    impair(packet, at, false);
+    return true;
+}
+
+static void take_in(const struct packet *packet)
+{
+    struct block *block = block_new(packet->len);
+    struct sl_tcp_in in;
+    const char *fault;
+
+    memcpy(block->data, packet->bytes, packet->len);
+    if (sl_tcp_read_packet(&in, block->data, packet->len, false) == 0) {
+        in.payload.owner = block;
+        in.payload.charge = PACKET;
+        if (sl_tcp_input(tcp, &in, now_us()) && in.payload.len)
+            block = NULL;
+        if ((fault = sl_tcp_check(tcp, NULL)) != NULL) {
+            fprintf(stderr, "invariant: %s\n", fault);
+            wrong++;
+        }
+    }
+    if (block)
+        release(block);
+}
+
+static void path_run(void)
+{
+    while (n_path && path[0].due_us <= now_us()) {
+        struct packet packet = path_pop();
+
+        if (packet.to_us)
+            take_in(&packet);
+        else if (write(tun, packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
+            die("tun");
+        free(packet.bytes);
+    }
+}
+
+static void tun_read(void)
+{
+    uint8_t packet[PACKET];
+    ssize_t len;
+
+    for (unsigned i = 0; i < 256 && (len = read(tun, packet, sizeof(packet))) > 0; i++)
+        impair(packet, (uint32_t)len, true);
+}
+
+// ---- behaviour --------------------------------------------------------------------------------------------------
+static struct end random_end(bool may_reset)
+{
+    struct end end = {.piece = 1 + random_below(PIECE), .lazy = chance(150), .reset_at = UINT32_MAX};
+
+    end.to_send = chance(200) ? 0 : chance(500) ? random_below(3000) : random_below(200000);
+    if (may_reset && chance(50))
+        end.reset_at = random_below(end.to_send + 1);
+    return end;
+}
+
+static void maybe_over(struct pair *pair)
+{
+    if (!pair->ours.over || !pair->theirs.over || !pair->active)
+        return;
+    pair->active = false;
+    by_port[pair->begun_by_us][pair->port] = 0;
+    ended++;
+    if (pair->ours.reset || pair->theirs.reset) {
+        reset_pairs++;
+        return;
+    }
+    if (pair->ours.received != pair->theirs.to_send || pair->theirs.received != pair->ours.to_send)
+        complain(pair, "bytes are missing");
+    else if (pair->ours.failed || pair->theirs.failed)
+        complain(pair, "ended with an error");
+}
+
+// ---- theirs -------------------------------------------------------------------------------------------------------
+static void watch(struct pair *pair, int op)
+{
+    struct end *end = &pair->theirs;
+    struct epoll_event event = {.data.u64 = pair->number + 1};
+
+    event.events = (end->eof ? 0 : EPOLLIN) | (end->shut ? 0 : EPOLLOUT);
+    if (epoll_ctl(poller, op, pair->fd, &event))
+        die("epoll");
+}
+
+static void their_end(struct pair *pair, int error)
+{
+    struct linger linger = {1, 0};
+
+    pair->theirs.failed |= error != 0;
+    pair->theirs.error = error;
+    if (pair->theirs.reset)
+        setsockopt(pair->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    close(pair->fd);
+    pair->fd = -1;
+    pair->theirs.over = true;
+    pair->moved_us = now_us();
+    maybe_over(pair);
+}
+
+static void their_read(struct pair *pair)
+{
+    uint8_t bytes[16384];
+    ssize_t n = read(pair->fd, bytes, pair->theirs.lazy ? 1 + random_below(5000) : sizeof(bytes));
+
+    if (n > 0) {
+        check_bytes(pair, &pair->theirs, bytes, (uint32_t)n, true);
+    } else if (n == 0) {
+        pair->theirs.eof = true;
+    } else if (errno != EAGAIN) {
+        their_end(pair, errno);
+    }
+}
+
+static void their_write(struct pair *pair)
+{
+    struct end *end = &pair->theirs;
+    uint8_t bytes[PIECE];
+    uint32_t len = tcp_min_u32(end->piece, end->to_send - end->sent);
+
+    if (end->sent >= end->reset_at) {
+        end->reset = true;
+        their_end(pair, 0);
+        return;
+    }
+    if (end->sent == end->to_send) {
+        if (shutdown(pair->fd, SHUT_WR) && errno != ENOTCONN) {
+            their_end(pair, errno);
+            return;
+        }
+        end->shut = true;
+        return;
+    }
+    for (uint32_t i = 0; i < len; i++)
+        bytes[i] = byte_of(pair->number * 2, end->sent + i);
+    ssize_t n = send(pair->fd, bytes, len, MSG_NOSIGNAL);
+    if (n > 0)
+        end->sent += (uint32_t)n;
+    else if (n < 0 && errno != EAGAIN)
+        their_end(pair, errno);
+}
+
+static void their_event(struct pair *pair, uint32_t events)
+{
+    bool shut = pair->theirs.shut, eof = pair->theirs.eof;
+
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP) && !pair->theirs.eof)
+        their_read(pair);
+    if (pair->fd >= 0 && events & (EPOLLOUT | EPOLLERR) && !pair->theirs.shut)
+        their_write(pair);
+    if (pair->fd < 0)
+        return;
+    if (pair->theirs.eof && pair->theirs.shut)
+        their_end(pair, 0);
+    else if (shut != pair->theirs.shut || eof != pair->theirs.eof)
+        watch(pair, EPOLL_CTL_MOD);
+}
+
+// ---- ours -----------------------------------------------------------------------------------------------------------
+static void our_end(struct pair *pair, int error)
+{
+    pair->ours.over = true;
+    pair->ours.failed |= error != 0;
+    pair->ours.error = error;
+    pair->conn = NULL;
+    pair->moved_us = now_us();
+    maybe_over(pair);
+}
+
+static void our_read(struct pair *pair)
+{
+    struct sl_tcp_chunk chunk;
+    int got = -EAGAIN;
+
+    for (unsigned i = 0; i < (pair->ours.lazy ? 1 : 64); i++) {
+        got = sl_tcp_read(pair->conn, pair->ours.lazy ? 1 + random_below(5000) : UINT32_MAX, &chunk, now_us());
+        if (got != 1)
+            break;
+        check_bytes(pair, &pair->ours, chunk.data, chunk.len, false);
+        release(chunk.owner);
+    }
+    if (got == 0)
+        pair->ours.eof = true;
+}
+
+static void our_write(struct pair *pair)
+{
+    struct end *end = &pair->ours;
+
+    if (end->sent >= end->reset_at) {
+        end->reset = true;
+        sl_tcp_abort(pair->conn, now_us());
+        our_end(pair, 0);
+        return;
+    }
+    while (end->sent < end->to_send && end->sent < end->reset_at) {
+        uint32_t len = tcp_min_u32(end->piece, end->to_send - end->sent);
+        struct block *block = block_new(len);
+        struct sl_tcp_chunk chunk = {block->data, len, len, block};
+
+        for (uint32_t i = 0; i < len; i++)
+            block->data[i] = byte_of(pair->number * 2 + 1, end->sent + i);
+        if (sl_tcp_send(pair->conn, &chunk, now_us())) {
+            release(block);
+            return;
+        }
+        end->sent += len;
+    }
+    if (end->sent >= end->to_send && !end->shut)
+        end->shut = sl_tcp_shutdown(pair->conn, now_us()) == 0;
+}
+
+static struct pair *pair_of(bool begun_by_us, sl_be16 port)
+{
+    uint32_t found = by_port[begun_by_us][port];
+
+    return found ? &pairs[found - 1] : NULL;
+}
+
+static void our_event(const struct sl_tcp_event *event)
+{
+    struct pair *pair = event->user;
+    struct sl_tcp_info info;
+
+    if (event->bits & SL_TCP_ACCEPTED) {
+        sl_tcp_info(event->conn, &info);
+        pair = pair_of(false, info.remote_port);
+        if (!pair || pair->ours.open) {
+            sl_tcp_abort(event->conn, now_us());
+            return;
+        }
+        pair->conn = event->conn;
+        pair->ours.open = true;
+        sl_tcp_user_set(event->conn, pair);
+    }
+    if (!pair)
+        return;
+    if (event->bits & (SL_TCP_ACCEPTED | SL_TCP_CONNECTED))
+        pair->moved_us = now_us();
+    if (event->bits & SL_TCP_ENDED) {
+        pair->ours.lazy = false;
+        for (uint32_t before = UINT32_MAX; before != pair->ours.received;) {
+            before = pair->ours.received;
+            our_read(pair);
+        }
+        sl_tcp_close(event->conn, now_us());
+        our_end(pair, event->error);
+    }
+}
+
+// Every connection of ours is attended to in each turn: a few hundred.
+static void our_turn(void)
+{
+    struct sl_tcp_event event;
+
+    while (sl_tcp_event(tcp, &event))
+        our_event(&event);
+    for (unsigned i = 0; i < want.connections; i++) {
+        struct pair *pair = &pairs[i];
+
+        if (!pair->active || !pair->conn || pair->ours.over)
+            continue;
+        if (!pair->ours.eof && (!pair->ours.lazy || chance(100)))
+            our_read(pair);
+        if (!pair->ours.shut)
+            our_write(pair);
+    }
+    sl_tcp_output(tcp, now_us());
+}
+
+// ---- beginning ----------------------------------------------------------------------------------------------------
+static void address_of(const struct sl_ip *ip, uint16_t port, struct sockaddr_storage *address, socklen_t *len)
+{
+    memset(address, 0, sizeof(*address));
+    if (want.v6) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(port);
+        memcpy(&in6->sin6_addr, ip, 16);
+        *len = sizeof(*in6);
+    } else {
+        struct sockaddr_in *in4 = (struct sockaddr_in *)address;
+
+        in4->sin_family = AF_INET;
+        in4->sin_port = htons(port);
+        in4->sin_addr.s_addr = ip->w[3];
+        *len = sizeof(*in4);
+    }
+}
+
+static void begin(unsigned number)
+{
+    struct pair *pair = &pairs[number];
+    uint16_t port = (uint16_t)(PORT_FIRST + number % PORTS);
+    struct sockaddr_storage address;
+    socklen_t len;
+
+    *pair = (struct pair){.number = number, .fd = -1, .active = true, .begun_by_us = chance(500), .moved_us = now_us(),
+                          .port = htons(port)};
+    pair->ours = random_end(true);
+    pair->theirs = random_end(true);
+    by_port[pair->begun_by_us][pair->port] = number + 1;
+    if (pair->begun_by_us) {
+        pair->ours.open = true;
+        pair->conn = sl_tcp_connect(tcp, &our_ip, pair->port, &their_ip, htons(PORT_THEIRS), &options, pair, now_us(), NULL);
+        if (!pair->conn)
+            die("connect of ours");
+        return;
+    }
+    pair->fd = socket(want.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    address_of(&their_ip, port, &address, &len);
+    if (pair->fd < 0 || bind(pair->fd, (struct sockaddr *)&address, len))
+        die("socket");
+    address_of(&our_ip, PORT_OURS, &address, &len);
+    if (connect(pair->fd, (struct sockaddr *)&address, len) && errno != EINPROGRESS)
+        die("connect");
+    pair->theirs.open = true;
+    watch(pair, EPOLL_CTL_ADD);
+}
+
+static void accept_all(void)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    int fd;
+
+    while ((fd = accept4(listener, (struct sockaddr *)&address, &len, SOCK_NONBLOCK)) >= 0) {
+        sl_be16 port = want.v6 ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port;
+        struct pair *pair = pair_of(true, port);
+
+        if (!pair || pair->fd >= 0 || pair->theirs.over) {
+            close(fd);
+            continue;
+        }
+        pair->fd = fd;
+        pair->theirs.open = true;
+        watch(pair, EPOLL_CTL_ADD);
+    }
+}
+
+static void run(const char *command)
+{
+    if (system(command) != 0)
+        die(command);
+}
+
+static void set_up(void)
+{
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
+    struct sockaddr_storage address;
+    socklen_t len;
+    int one = 1;
+
+    if (unshare(CLONE_NEWNET))
+        die("a network namespace (root is needed)");
+    if ((tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK)) < 0)
+        die("/dev/net/tun");
+    strcpy(request.ifr_name, "diff0");
+    if (ioctl(tun, TUNSETIFF, &request))
+        die("TUNSETIFF");
+    run("ip addr add 10.99.0.1/24 dev diff0 && ip addr add fd99::1/64 dev diff0 nodad && ip link set diff0 up txqueuelen 10000");
+    sl_ip_parse(want.v6 ? "fd99::2" : "10.99.0.2", &our_ip);
+    sl_ip_parse(want.v6 ? "fd99::1" : "10.99.0.1", &their_ip);
+    poller = epoll_create1(0);
+    listener = socket(want.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    address_of(&their_ip, PORT_THEIRS, &address, &len);
+    if (bind(listener, (struct sockaddr *)&address, len) || listen(listener, 4096))
+        die("listen");
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, tun, &event))
+        die("epoll");
+}
+
+static void engine(void)
+{
+    struct sl_tcp_config config = {.connections = 65536, .time_waits = 65536, .listeners = 4, .buffers_held = 1u << 20,
+                                   .segments_held = 1u << 20, .rx_bytes = 1ull << 30, .tx_bytes = 1ull << 30,
+                                   .entropy = {want.seed, ~want.seed}, .buffers = &buffers, .send = send_out,
+                                   .now_us = now_us()};
+    int error;
+
+    tcp = sl_tcp_new(&config);
+    if (!tcp || !sl_tcp_listen(tcp, &our_ip, htons(PORT_OURS), &options, NULL, &error))
+        die("engine");
+}
+
+// ---- turning --------------------------------------------------------------------------------------------------------
+static void wait_for_events(void)
+{
+    struct epoll_event events[256];
+    int n = epoll_wait(poller, events, 256, n_path ? 0 : 1);
+
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.u64 == 0)
+            tun_read();
+        else if (pairs[events[i].data.u64 - 1].fd >= 0)
+            their_event(&pairs[events[i].data.u64 - 1], events[i].events);
+    }
+}
+
+static void look_for_stalls(void)
+{
+    uint64_t now = now_us();
+
+    for (unsigned i = 0; i < want.connections; i++) {
+        struct pair *pair = &pairs[i];
+        struct sl_tcp_info info = {0};
+
+        bool reset = pair->ours.reset || pair->theirs.reset;
+
+        if (!pair->active || now < pair->moved_us + (reset ? RESET_US : STALL_US))
+            continue;
+        // Where the reset was lost the other hears of it only when he sends; before the handshake nobody else knows.
+        if (reset) {
+            if (pair->conn) {
+                sl_tcp_abort(pair->conn, now);
+                our_end(pair, 0);
+            }
+            if (pair->fd >= 0)
+                their_end(pair, 0);
+            pair->ours.over = pair->theirs.over = true;
+            maybe_over(pair);
+            continue;
+        }
+        if (pair->conn)
+            sl_tcp_info(pair->conn, &info);
+        complain(pair, "stalled");
+        fprintf(stderr, "  state %d una %u nxt %u wnd %u queued %u pipe %u cwnd %u rto %u us backoff %u unread %u\n", info.state,
+                info.snd_una, info.snd_nxt, info.snd_wnd, info.snd_queued, info.pipe, info.cwnd, info.rto_us, info.backoff,
+                info.rcv_unread);
+        pair->active = false;
+        ended++;
+    }
+}
+
+static void all(void)
+{
+    unsigned begun = 0;
+    uint64_t looked_us = now_us();
+
+    pairs = calloc(want.connections, sizeof(*pairs));
+    if (!pairs)
+        die("memory");
+    while (ended < want.connections && wrong < 20) {
+        while (begun < want.connections && begun - ended < want.at_once)
+            begin(begun++);
+        wait_for_events();
+        accept_all();
+        path_run();
+        sl_tcp_tick(tcp, now_us());
+        our_turn();
+        if (now_us() > looked_us + 1000000) {
+            looked_us = now_us();
+            look_for_stalls();
+        }
+    }
+}
+
+static void read_arguments(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"connections", 1, 0, 'c'}, {"at-once", 1, 0, 'a'}, {"seed", 1, 0, 's'},    {"loss", 1, 0, 'l'},
+        {"duplicate", 1, 0, 'd'},   {"delay", 1, 0, 'e'},   {"corrupt", 1, 0, 'x'}, {"v6", 0, 0, '6'},
+        {"newreno", 0, 0, 'n'},     {"no-sack", 0, 0, 'S'}, {"no-timestamps", 0, 0, 'T'}, {0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+
+        switch (c) {
+        case 'c': want.connections = value; break;
+        case 'a': want.at_once = value; break;
+        case 's': want.seed = value * 0x9e3779b97f4a7c15ull + 1; break;
+        case 'l': want.loss = value; break;
+        case 'd': want.duplicate = value; break;
+        case 'e': want.delay = value; break;
+        case 'x': want.corrupt = value; break;
+        case '6': want.v6 = true; break;
+        case 'n': options.congestion = "newreno"; break;
+        case 'S': options.sack = false; break;
+        case 'T': options.timestamps = false; break;
+        default: exit(64);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct sl_tcp_counters *counters;
+
+    sl_tcp_options_default(&options);
+    options.backlog = 4096;
+    read_arguments(argc, argv);
+    set_up();
+    engine();
+    all();
+    counters = sl_tcp_counters(tcp);
+    printf("%u connections, %u reset, %llu bytes checked, %llu segments in, %llu out, %llu retransmitted, %llu timeouts, "
+           "%llu undone, %u wrong\n",
+           ended, reset_pairs, (unsigned long long)bytes_checked, (unsigned long long)counters->segments_in,
+           (unsigned long long)counters->segments_out, (unsigned long long)counters->retransmits,
+           (unsigned long long)counters->timeouts, (unsigned long long)counters->undone, wrong);
+    return wrong ? 1 : 0;
+}
