@@ -8,32 +8,27 @@
 //                      [--delay PER_MILLE] [--corrupt PER_MILLE] [--v6] [--newreno] [--no-sack] [--no-timestamps]
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "tcp/engine.h"
 
 #define PORT_OURS   7000u
 #define PORT_THEIRS 7001u
 #define PORT_FIRST  10000u
 #define PORTS       50000u
-#define STALL_US    20000000ull
+#define STALL_US    150000000ull
 #define RESET_US    3000000ull // after which a reset that was lost is made good
 #define PATH_ROOM   65536u
 #define PIECE       20000u
-#define PACKET      2048u
 
 struct block {
     uint32_t refs;
@@ -59,13 +54,6 @@ struct pair {
     sl_be16 port;
 };
 
-struct packet {
-    uint64_t due_us;
-    uint32_t len;
-    bool to_us;
-    uint8_t *bytes;
-};
-
 static struct {
     unsigned connections, at_once, loss, duplicate, delay, corrupt;
     uint64_t seed;
@@ -77,26 +65,20 @@ static struct sl_tcp_options options;
 static struct sl_ip our_ip, their_ip;
 static struct pair *pairs;
 static uint32_t by_port[2][65536]; // [begun by us], number + 1
-static struct packet path[PATH_ROOM]; // a heap by due_us
-static unsigned n_path, wrong, ended, reset_pairs;
+static struct path path;
+static unsigned wrong, ended, reset_pairs;
 static int tun, poller, listener;
 static uint64_t bytes_checked;
 
 // ---- small things -----------------------------------------------------------------------------------------------
 static uint64_t now_us(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return path_clock_us();
 }
 
 static uint32_t random_below(uint32_t n)
 {
-    want.seed ^= want.seed << 13;
-    want.seed ^= want.seed >> 7;
-    want.seed ^= want.seed << 17;
-    return n ? (uint32_t)(want.seed >> 33) % n : 0;
+    return path_random(&path, n);
 }
 
 static bool chance(unsigned per_mille)
@@ -164,48 +146,6 @@ static struct block *block_new(uint32_t bytes)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
-static void heap_swap(unsigned a, unsigned b)
-{
-    struct packet packet = path[a];
-
-    path[a] = path[b];
-    path[b] = packet;
-}
-
-static void path_push(const uint8_t *bytes, uint32_t len, bool to_us, uint64_t due_us)
-{
-    unsigned at = n_path;
-
-    if (n_path == PATH_ROOM)
-        return;
-    path[n_path] = (struct packet){due_us, len, to_us, malloc(len)};
-    if (!path[n_path].bytes)
-        die("memory");
-    memcpy(path[n_path++].bytes, bytes, len);
-    for (; at && path[at].due_us < path[(at - 1) / 2].due_us; at = (at - 1) / 2)
-        heap_swap(at, (at - 1) / 2);
-}
-
-static struct packet path_pop(void)
-{
-    struct packet first = path[0];
-    unsigned at = 0;
-
-    path[0] = path[--n_path];
-    for (;;) {
-        unsigned child = 2 * at + 1;
-
-        if (child >= n_path)
-            return first;
-        if (child + 1 < n_path && path[child + 1].due_us < path[child].due_us)
-            child++;
-        if (path[child].due_us >= path[at].due_us)
-            return first;
-        heap_swap(at, child);
-        at = child;
-    }
-}
-
 // A millisecond, or up to 20 more for those that are to be overtaken. Order is kept among the rest.
 static void impair(uint8_t *bytes, uint32_t len, bool to_us)
 {
@@ -217,14 +157,14 @@ static void impair(uint8_t *bytes, uint32_t len, bool to_us)
         bytes[random_below(len)] ^= (uint8_t)(1u << random_below(8));
     if (chance(want.delay))
         due += random_below(20000);
-    path_push(bytes, len, to_us, due);
+    path_put(&path, bytes, len, to_us, due);
     if (chance(want.duplicate))
-        path_push(bytes, len, to_us, due + random_below(3000));
+        path_put(&path, bytes, len, to_us, due + random_below(3000));
 }
 
 static bool send_out(void *context, const struct sl_tcp_out *out)
 {
-    uint8_t packet[PACKET];
+    uint8_t packet[PATH_PACKET];
     unsigned at = sl_tcp_write_headers(out, (uint16_t)random_below(65536), packet);
 
     (void)context;
@@ -234,7 +174,7 @@ static bool send_out(void *context, const struct sl_tcp_out *out)
     return true;
 }
 
-static void take_in(const struct packet *packet)
+static void take_in(const struct path_packet *packet)
 {
     struct block *block = block_new(packet->len);
     struct sl_tcp_in in;
@@ -243,7 +183,7 @@ static void take_in(const struct packet *packet)
     memcpy(block->data, packet->bytes, packet->len);
     if (sl_tcp_read_packet(&in, block->data, packet->len, false) == 0) {
         in.payload.owner = block;
-        in.payload.charge = PACKET;
+        in.payload.charge = PATH_PACKET;
         if (sl_tcp_input(tcp, &in, now_us()) && in.payload.len)
             block = NULL;
         if ((fault = sl_tcp_check(tcp, NULL)) != NULL) {
@@ -257,10 +197,10 @@ static void take_in(const struct packet *packet)
 
 static void path_run(void)
 {
-    while (n_path && path[0].due_us <= now_us()) {
-        struct packet packet = path_pop();
+    struct path_packet packet;
 
-        if (packet.to_us)
+    while (path_take(&path, now_us(), &packet)) {
+        if (packet.to)
             take_in(&packet);
         else if (write(tun, packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
             die("tun");
@@ -270,7 +210,7 @@ static void path_run(void)
 
 static void tun_read(void)
 {
-    uint8_t packet[PACKET];
+    uint8_t packet[PATH_PACKET];
     ssize_t len;
 
     for (unsigned i = 0; i < 256 && (len = read(tun, packet, sizeof(packet))) > 0; i++)
@@ -580,7 +520,6 @@ static void run(const char *command)
 
 static void set_up(void)
 {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
     struct sockaddr_storage address;
     socklen_t len;
@@ -588,11 +527,8 @@ static void set_up(void)
 
     if (unshare(CLONE_NEWNET))
         die("a network namespace (root is needed)");
-    if ((tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK)) < 0)
+    if ((tun = path_tun("diff0")) < 0)
         die("/dev/net/tun");
-    strcpy(request.ifr_name, "diff0");
-    if (ioctl(tun, TUNSETIFF, &request))
-        die("TUNSETIFF");
     run("ip addr add 10.99.0.1/24 dev diff0 && ip addr add fd99::1/64 dev diff0 nodad && ip link set diff0 up txqueuelen 10000");
     sl_ip_parse(want.v6 ? "fd99::2" : "10.99.0.2", &our_ip);
     sl_ip_parse(want.v6 ? "fd99::1" : "10.99.0.1", &their_ip);
@@ -623,7 +559,7 @@ static void engine(void)
 static void wait_for_events(void)
 {
     struct epoll_event events[256];
-    int n = epoll_wait(poller, events, 256, n_path ? 0 : 1);
+    int n = epoll_wait(poller, events, 256, path.n ? 0 : 1);
 
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == 0)
@@ -705,7 +641,7 @@ static void read_arguments(int argc, char **argv)
         switch (c) {
         case 'c': want.connections = value; break;
         case 'a': want.at_once = value; break;
-        case 's': want.seed = value * 0x9e3779b97f4a7c15ull + 1; break;
+        case 's': want.seed = value; break;
         case 'l': want.loss = value; break;
         case 'd': want.duplicate = value; break;
         case 'e': want.delay = value; break;
@@ -726,6 +662,7 @@ int main(int argc, char **argv)
     sl_tcp_options_default(&options);
     options.backlog = 4096;
     read_arguments(argc, argv);
+    path_init(&path, PATH_ROOM, want.seed);
     set_up();
     engine();
     all();
