@@ -102,6 +102,29 @@ struct sl_static_neighbor {
     uint8_t mac[6];
 };
 
+enum sl_endpoint_kind {
+    SL_ENDPOINT_NONE,
+    SL_ENDPOINT_ECHO,    // RFC 862
+    SL_ENDPOINT_DISCARD, // RFC 863
+    SL_ENDPOINT_CHARGEN, // RFC 864
+    SL_ENDPOINT_KINDS
+};
+
+#define SL_ENDPOINT_NAME 32
+#define SL_MAX_ENDPOINTS 128
+
+struct sl_own_endpoint { // TCP that the data plane itself speaks, at an address of ours
+    char name[SL_ENDPOINT_NAME];
+    struct sl_ip address; // zero of its family: every address of a port
+    uint16_t port;        // host byte order
+    uint8_t kind;         // enum sl_endpoint_kind
+    uint8_t pad;
+    uint32_t connections; // at once, over all workers; 0: as many as there is room for
+    uint32_t idle_s;      // silence after which the peer is asked whether it is there; 0: never
+    uint32_t pad2;
+};
+static_assert(sizeof(struct sl_own_endpoint) == 64, "a line");
+
 struct sl_settings { /* w: control, before publishing  r: data plane */
     uint64_t flow_capacity; // flows in all, over all workers; read when the data plane starts
     uint32_t neighbor_capacity;
@@ -109,7 +132,8 @@ struct sl_settings { /* w: control, before publishing  r: data plane */
     uint32_t icmp_error_burst;
     uint32_t neighbor_reachable_ms; // RFC 4861 section 10
     uint32_t fragment_timeout_ms;
-    uint32_t pad[7];
+    uint32_t tcp_connections; // of endpoints, over all workers; read when the data plane starts
+    uint32_t pad[6];
 };
 static_assert(sizeof(struct sl_settings) == 56, "settings");
 
@@ -120,6 +144,9 @@ struct sl_port_table {
     uint32_t neighbor_count;
     uint64_t neighbor_offset; // struct sl_static_neighbor[neighbor_count], bytes from the file's start
     uint64_t port_offset;     // struct sl_port[port_count]
+    uint64_t endpoint_offset; // struct sl_own_endpoint[endpoint_count]
+    uint32_t endpoint_count;
+    uint32_t pad[5];
 };
 
 // ---- route table --------------------------------------------------------------------------------------------
