@@ -46,14 +46,14 @@ static uint32_t mac(const struct tcp_secret *secret, const struct tcp_tuple *tup
 {
     struct tcp_secret own = secret_for(secret, FOR_COOKIE);
     struct {
-        struct tcp_tuple tuple;
+        uint8_t tuple[36]; // without the padding behind its ports, which is whatever the stack held
         uint32_t peer_isn;
         uint64_t minute;
         uint64_t mss;
     } input;
 
     memset(&input, 0, sizeof(input));
-    input.tuple = *tuple;
+    memcpy(input.tuple, tuple, sizeof(input.tuple));
     input.peer_isn = peer_isn;
     input.minute = minute;
     input.mss = mss;
