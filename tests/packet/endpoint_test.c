@@ -341,6 +341,26 @@ static void a_connection_past_the_limit_is_reset(void **state)
     end(h);
 }
 
+// RFC 4987 section 3.6: half-open connections fill their quarter of the engine, and honest clients come in without one.
+static void a_client_gets_in_by_a_cookie_while_others_never_answer(void **state)
+{
+    struct harness *h = begin(1);
+    struct peer peer = peer_of(4000, ECHO);
+
+    for (uint16_t i = 0; i < 1024 / 4; i++) {
+        struct peer silent = peer_of((uint16_t)(5000 + i), ECHO);
+        send_to(h, 0, &silent, SL_TCP_SYN, 0);
+        expect_plain(h, &silent, SL_TCP_SYN | SL_TCP_ACK);
+    }
+    assert_int_equal(counted(h, SL_COUNTER_tcp_cookies_sent), 0);
+    shake_hands(h, 0, &peer);
+    assert_int_equal(counted(h, SL_COUNTER_tcp_cookies_sent), 1);
+    assert_int_equal(counted(h, SL_COUNTER_tcp_cookies_good), 1);
+    send_to(h, 0, &peer, SL_TCP_ACK | SL_TCP_PSH, 10);
+    expect_plain(h, &peer, SL_TCP_ACK);
+    end(h);
+}
+
 // RFC 1191: the router's MTU is believed where it quotes what is in flight, and the segment goes out again in pieces.
 static void a_routers_mtu_is_followed(void **state)
 {
@@ -388,6 +408,7 @@ int main(void)
         cmocka_unit_test(connections_of_a_service_that_is_gone_are_reset),
         cmocka_unit_test(a_service_that_stays_keeps_its_connections),
         cmocka_unit_test(a_connection_past_the_limit_is_reset),
+        cmocka_unit_test(a_client_gets_in_by_a_cookie_while_others_never_answer),
         cmocka_unit_test(a_routers_mtu_is_followed),
     };
     return cmocka_run_group_tests(tests, harness_start, harness_stop);
