@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux clients against the TCP that the data plane itself speaks: echo, discard and chargen."""
-import pathlib
-
 import pytest
 
 from conftest import BUILD, DEFAULT, wait_for
@@ -182,7 +180,7 @@ def test_honest_clients_are_served_during_a_syn_flood(fresh_lab):
     lab.apply(DEFAULT + ENDPOINTS + flooded + "tcp: {connections: 4096}\n")
     lasting = lab.spawn_python("client1", LASTING, "10.0.0.1")
     assert lasting.stdout.readline().strip() == "ready"
-    mac = next(port["mac"] for port in lab.ctl_json("port")["ports"] if port["name"] == "lan")
+    mac = next(port["running"]["mac"] for port in lab.ctl_json("port")["ports"] if port["port"] == "lan")
     flood = lab.spawn("client2", BUILD / "tools/pktgen/sluice-pktgen", "run", "-p", "af_packet:eth0", "--peer-mac", mac, "-P", "tcp",
                       "--tcp-flags", "S", "--src", "172.16.0.0-172.31.255.255", "--dst", "10.0.0.1", "--sport", "1024-65535",
                       "--dport", "7", "--flows", 1 << 20, "--random-flows", "-s", "76", "-r", "max", "-d", "8s",
