@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <rte_mbuf.h>
+#include "tcp/trace.h"
 
 #define HELD_SHARE      4  // at most one in so many packet buffers is held for connections, of all workers
 #define CONNECTIONS_MIN 64 // of a worker
@@ -58,13 +59,39 @@ static int engine_make(struct endpoint *endpoint)
         .now_us = worker->now_us ? worker->now_us : monotonic_us(),
     };
 
+    if (endpoint->segment.base)
+        config.traces = (uint8_t *)endpoint->segment.base +
+                        ((struct sl_endpoint_segment *)endpoint->segment.base)->trace_offset;
     if (getrandom(config.entropy, sizeof(config.entropy), 0) != (ssize_t)sizeof(config.entropy))
         return -EIO;
     endpoint->tcp = sl_tcp_new(&config);
     return endpoint->tcp ? 0 : -ENOMEM;
 }
 
-struct endpoint *endpoint_new(struct worker *worker, const struct sl_settings *settings,
+static int segment_make(struct endpoint *endpoint, const char *run_dir, struct sl_error *error)
+{
+    char name[SL_SEGMENT_NAME];
+    const struct sl_segment_spec spec = {
+        .dir = run_dir,
+        .name = sl_segment_name(SL_SEG_ENDPOINT, endpoint->worker->index, name),
+        .kind = SL_SEG_ENDPOINT,
+        .mode = SL_MODE_PRIVATE,
+        .size = sizeof(struct sl_endpoint_segment) + sizeof(struct tcp_trace) * (uint64_t)endpoint->connections,
+    };
+    struct sl_segment_draft draft;
+    int code = sl_segment_create(&spec, &draft, error);
+
+    if (code != 0)
+        return code;
+    struct sl_endpoint_segment *segment = draft.map.base;
+    segment->worker = endpoint->worker->index;
+    segment->worker_count = endpoint->worker->count;
+    segment->capacity = endpoint->connections;
+    segment->trace_offset = sizeof(*segment);
+    return sl_segment_commit(&draft, &endpoint->segment, error);
+}
+
+struct endpoint *endpoint_new(struct worker *worker, const struct sl_settings *settings, const char *run_dir,
                               struct sl_error *error)
 {
     struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
@@ -75,6 +102,10 @@ struct endpoint *endpoint_new(struct worker *worker, const struct sl_settings *s
         endpoint_pattern_make(endpoint);
         endpoint->connections = share > CONNECTIONS_MIN ? share : CONNECTIONS_MIN;
         endpoint->conn = calloc(endpoint->connections, sizeof(*endpoint->conn));
+    }
+    if (endpoint && run_dir && segment_make(endpoint, run_dir, error) != 0) {
+        endpoint_free(endpoint);
+        return NULL;
     }
     if (!endpoint || !endpoint->conn || engine_make(endpoint) != 0) {
         endpoint_free(endpoint);
@@ -89,6 +120,7 @@ void endpoint_free(struct endpoint *endpoint)
     if (endpoint == NULL)
         return;
     sl_tcp_free(endpoint->tcp);
+    sl_segment_close(&endpoint->segment);
     free(endpoint->conn);
     free(endpoint);
 }

@@ -5,6 +5,7 @@
 
 #include "tcp/tcp.h"
 #include "endpoint/endpoint.h"
+#include "shm/segment.h"
 
 #define ENDPOINT_SERVICES 128 // listeners: one a family where an entry is for every address
 
@@ -33,7 +34,8 @@ struct endpoint {
     struct sl_tcp_counters published; // as they are in the counter segment
     uint64_t ports[65536 / 64];       // bit per port of ours, in host order: is a service there?
     struct endpoint_service service[ENDPOINT_SERVICES];
-    struct endpoint_conn *conn; // [connections]
+    struct endpoint_conn *conn;    // [connections]
+    struct sl_segment_map segment; // endpoint.W
     uint8_t pattern[PATTERN_LINES * (PATTERN_LINE + 2)];
     struct burst out; // segments made and not yet on their way
 };

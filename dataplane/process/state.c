@@ -183,7 +183,7 @@ static int endpoints_make(struct dataplane *dp, const struct sl_settings *settin
 {
     for (uint32_t i = 0; i < dp->placement.workers; i++) {
         struct worker *worker = dp->house.worker[i];
-        worker->endpoint = endpoint_new(worker, settings, error);
+        worker->endpoint = endpoint_new(worker, settings, dp->options.run_dir, error);
         if (!worker->endpoint)
             return -ENOMEM;
     }

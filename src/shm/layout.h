@@ -12,6 +12,7 @@
 #include "shm/balance.h"
 #include "shm/prefilter.h"
 #include "shm/segment_header.h"
+#include "tcp/trace.h"
 
 // ---- board --------------------------------------------------------------------------------------------------
 struct sl_board_worker { /* w: that worker  r: control, housekeeping */
@@ -422,6 +423,18 @@ struct sl_flow_segment { /* w: the owning worker  r: control */
     uint64_t pad[4];
 };
 static_assert(sizeof(struct sl_flow_segment) == 128, "");
+
+// ---- endpoints' connections --------------------------------------------------------------------------------------
+struct sl_endpoint_segment { /* w: the worker, made anew at each start  r: control (may see a torn entry; only prints it) */
+    struct sl_segment segment;
+    uint32_t worker;
+    uint32_t worker_count;
+    uint32_t capacity; // connections
+    uint32_t pad;
+    uint64_t trace_offset; // struct tcp_trace[capacity], by the engine's slots
+    uint64_t pad2[5];
+};
+static_assert(sizeof(struct sl_endpoint_segment) == 128, "traces begin on a line");
 
 // ---- neighbors ----------------------------------------------------------------------------------------------
 enum sl_neighbor_state { // RFC 4861 section 7.3.2; ARP entries use the same machine

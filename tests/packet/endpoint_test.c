@@ -54,7 +54,7 @@ static struct harness *begin(uint32_t workers)
     listen_on(h, SL_ENDPOINT_CHARGEN, CHARGEN);
     for (uint32_t i = 0; i < workers; i++) {
         h->worker[i]->now_us = 1000000;
-        h->worker[i]->endpoint = endpoint_new(h->worker[i], &h->port_table.settings, &error);
+        h->worker[i]->endpoint = endpoint_new(h->worker[i], &h->port_table.settings, NULL, &error);
         assert_non_null(h->worker[i]->endpoint);
     }
     tables_take(h);

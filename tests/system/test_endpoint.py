@@ -143,6 +143,26 @@ def test_a_service_taken_out_resets_its_connections_and_others_stay(endpoints):
     assert child.stdout.readline().strip() == "reset"
 
 
+def traced(lab, *filters):
+    return lab.ctl_json("trace", "flow", *filters)["flows"]
+
+
+def test_a_connections_life_is_told_while_it_lasts_and_after_its_end(endpoints):
+    child = endpoints.spawn_python("client1", LASTING, "10.0.0.1")
+    assert child.stdout.readline().strip() == "ready"
+    one = traced(endpoints, "remote", "10.0.0.11", "port", 7)[0]
+    assert one["state"] == "ESTABLISHED" and one["local"] == "10.0.0.1:7"
+    assert [event["event"] for event in one["events"]][:4] == ["open", "state", "state", "options"]
+    endpoints.apply(DEFAULT)
+    assert child.stdout.readline().strip() == "reset"
+    port = one["remote"].rsplit(":", 1)[1]
+    after = traced(endpoints, "remote-port", port)[0]
+    assert after["state"] == "CLOSED" and after["began_ns"] == one["began_ns"]
+    assert [event["event"] for event in after["events"]][-3:] == ["reset", "state", "end"]
+    assert f"10.0.0.11:{port}  CLOSED" in endpoints.ctl("trace", "flow", "slot", after["slot"]).stdout
+    assert not traced(endpoints, "remote", "fd00::99")
+
+
 def test_two_workers_share_the_connections(fresh_lab):
     lab = fresh_lab
     lab.up("--workers", "2")
