@@ -128,6 +128,7 @@ static struct sl_settings settings_of(const struct sl_config *config)
         .icmp_error_burst = config->icmp.error_burst,
         .neighbor_reachable_ms = NEIGHBOR_REACHABLE_MS,
         .fragment_timeout_ms = FRAGMENT_TIMEOUT_MS,
+        .tcp_connections = config->tcp.connections,
     };
     return settings;
 }
@@ -155,6 +156,54 @@ static int fill_neighbors(const struct sl_config *config, const struct slots *sl
     return 0;
 }
 
+// ---- endpoints ----------------------------------------------------------------------------------------------
+static uint32_t endpoint_places(const struct sl_config_endpoint *endpoint)
+{
+    return endpoint->addresses_count ? endpoint->addresses_count : 2; // else every address of either family
+}
+
+static int endpoint_fill(const struct sl_config_endpoint *from, uint32_t place, struct sl_own_endpoint *endpoint,
+                         struct sl_error *error)
+{
+    if (strlen(from->name) >= sizeof(endpoint->name))
+        return sl_error_set(error, -ENOSPC, "the endpoint name '%s' is longer than %d bytes", from->name,
+                            SL_ENDPOINT_NAME - 1);
+    strcpy(endpoint->name, from->name);
+    if (from->addresses_count == 0 && place == 0)
+        endpoint->address = sl_ip_v4(0);
+    else if (from->addresses_count && sl_ip_parse(from->addresses[place], &endpoint->address))
+        return sl_error_set(error, -EINVAL, "endpoint %s: '%s' is not an address", from->name,
+                            from->addresses[place]);
+    endpoint->port = from->port;
+    endpoint->kind = (uint8_t)from->kind;
+    endpoint->connections = from->connections;
+    endpoint->idle_s = from->idle;
+    return 0;
+}
+
+static int append_endpoints(const struct sl_config *config, struct image *image, struct sl_error *error)
+{
+    struct sl_own_endpoint list[SL_MAX_ENDPOINTS] = {0};
+    uint32_t count = 0;
+
+    for (unsigned i = 0; i < config->endpoints_count; i++) {
+        for (uint32_t place = 0; place < endpoint_places(&config->endpoints[i]); place++, count++) {
+            int rc = count < SL_MAX_ENDPOINTS
+                         ? endpoint_fill(&config->endpoints[i], place, &list[count], error)
+                         : sl_error_set(error, -ENOSPC, "more than %d places of endpoints", SL_MAX_ENDPOINTS);
+            if (rc)
+                return rc;
+        }
+    }
+    uint64_t offset = image_append(image, list, count, sizeof(list[0]));
+    if (!image->bytes)
+        return sl_error_set(error, -ENOMEM, "out of memory");
+    struct sl_port_table *table = (void *)image->bytes;
+    table->endpoint_offset = count ? offset : 0;
+    table->endpoint_count = count;
+    return 0;
+}
+
 int compile_port(const struct sl_config *config, const struct slots *slots, struct image *image,
                  struct sl_error *error)
 {
@@ -175,6 +224,8 @@ int compile_port(const struct sl_config *config, const struct slots *slots, stru
     int rc = fill_ports(config, slots, (void *)(image->bytes + ports), error);
     if (rc == 0)
         rc = fill_neighbors(config, slots, (void *)(image->bytes + neighbors), error);
+    if (rc == 0)
+        rc = append_endpoints(config, image, error);
     if (rc)
         image_fini(image);
     return rc;

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "balance/balance.h"
+#include "endpoint/endpoint.h"
 #include "nat/nat.h"
 #include "shm/board.h"
 #include "shm/check.h"
@@ -117,6 +118,8 @@ static void tables_fill_port(struct tables *tables, const struct sl_port_table *
     tables->port = (const void *)(base + port->port_offset);
     tables->port_count = port->port_count;
     tables->static_neighbor = (const void *)(base + port->neighbor_offset);
+    tables->endpoint = (const void *)(base + port->endpoint_offset);
+    tables->endpoint_count = port->endpoint_count;
 }
 
 static void tables_fill_route(struct tables *tables, const struct sl_route_table *route)
@@ -313,6 +316,7 @@ void tables_switch(struct worker *worker, const struct tables *next)
     worker->tables = next;
     nat_tables_taken(worker, old);
     balance_tables_taken(worker, old);
+    endpoint_tables_taken(worker);
     worker_count(worker, SL_COUNTER_generation_taken, 1);
     // The last use of the old tables is behind us: from these stores on they may be unmapped.
     sl_board_worker_live(worker->board, next->generation);

@@ -11,6 +11,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include "balance/balance.h"
+#include "endpoint/endpoint.h"
 #include "flow/flow.h"
 #include "housekeeping/generation.h"
 #include "nat/nat.h"
@@ -178,6 +179,17 @@ static int balances_make(struct dataplane *dp, struct sl_error *error)
     return 0;
 }
 
+static int endpoints_make(struct dataplane *dp, const struct sl_settings *settings, struct sl_error *error)
+{
+    for (uint32_t i = 0; i < dp->placement.workers; i++) {
+        struct worker *worker = dp->house.worker[i];
+        worker->endpoint = endpoint_new(worker, settings, dp->options.run_dir, error);
+        if (!worker->endpoint)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int seed_draw(struct dataplane *dp, struct sl_error *error)
 {
     uint64_t entropy[2];
@@ -225,6 +237,8 @@ int state_make(struct dataplane *dp, const struct tables *tables, struct sl_erro
         rc = nats_make(dp, error);
     if (rc == 0)
         rc = balances_make(dp, error);
+    if (rc == 0)
+        rc = endpoints_make(dp, tables->settings, error);
     return rc;
 }
 
@@ -236,6 +250,7 @@ static void worker_free(struct dataplane *dp, uint32_t index)
     if (worker->nat)
         nat_free(worker->nat);
     balance_free(worker->balance);
+    endpoint_free(worker->endpoint);
     if (worker->flows)
         flow_table_close(worker->flows);
     if (worker->fragments)

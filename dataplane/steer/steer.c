@@ -133,7 +133,7 @@ static bool concerns_us(const struct worker *worker, const struct packet *packet
 
 static void hand_to(struct worker *worker, struct packet *packet, uint32_t owner, uint8_t hops)
 {
-    if ((hops & ~STEER_PAST_MEMBER) > STEER_HOPS) {
+    if ((hops & ~(STEER_PAST_MEMBER | STEER_TO_ENDPOINT)) > STEER_HOPS) {
         packet_drop(worker, packet, SL_DROP_steer_loop);
         return;
     }
@@ -161,6 +161,12 @@ void steer_past_member(struct worker *worker, const struct burst *burst, struct 
 {
     hand_to(worker, packet, owner,
             burst->hops | STEER_PAST_MEMBER); // does not happen twice, so it is not counted
+}
+
+void steer_to_endpoint(struct worker *worker, const struct burst *burst, struct packet *packet,
+                       uint32_t owner)
+{
+    hand_to(worker, packet, owner, (uint8_t)((burst->hops + 1) | STEER_TO_ENDPOINT));
 }
 
 // IPv6: source, destination and identification (RFC 8200 section 4.5).
@@ -249,7 +255,7 @@ bool steer_needless(const struct worker *worker)
 
 void steer_stage(struct worker *worker, struct burst *burst)
 {
-    if (!is_configured(worker->tables)) {
+    if (!is_configured(worker->tables) || burst->hops & STEER_TO_ENDPOINT) {
         pass_all(burst);
         return;
     }

@@ -9,6 +9,9 @@
 // Set in a packet's hops: it comes from a member, but is none of its answers to clients; steered as NAT's it is.
 #define STEER_PAST_MEMBER 0x80
 
+// Set in a packet's hops: routed already, and found to be for an address of ours; it is not steered again.
+#define STEER_TO_ENDPOINT 0x40
+
 #define STEER_HOPS                                                                                           \
     3 // to the worker that puts fragments together, to the owner, and after hairpinning once more
 
@@ -27,5 +30,8 @@ void steer_past_member(struct worker *worker, const struct burst *burst, struct 
 
 // Puts the packet into another worker's ring; dropped where that is full or the packet has been round too often.
 void steer_to(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner);
+
+// To the worker whose endpoint has the connection (endpoint/endpoint.h).
+void steer_to_endpoint(struct worker *worker, const struct burst *burst, struct packet *packet, uint32_t owner);
 
 #endif

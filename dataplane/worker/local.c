@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets for the gateway's own addresses: to the kernel of this host through the twin of the port they came
-// in on (the host answers on whichever of its ports it likes, as hosts do: RFC 1122 section 3.3.4.2, weak
+// in on, but for TCP of endpoints, which the data plane speaks itself (the host answers on whichever of its ports it likes, as hosts do: RFC 1122 section 3.3.4.2, weak
 // model); where that port has no twin, the data plane answers pings itself. Called by the pipeline, on the
 // worker's thread.
+#include "endpoint/endpoint.h"
 #include "icmp/icmp.h"
 #include "wire/headers.h"
 #include "worker/worker.h"
@@ -17,7 +18,9 @@ static bool is_echo_request(const struct packet *packet)
 
 static void local_handle(struct worker *worker, struct burst *burst, struct packet *packet)
 {
-    if (worker->tables->port[packet->port_in].flags & SL_PORT_TWIN) {
+    if (unlikely(endpoint_concerns(worker, packet))) {
+        endpoint_take(worker, burst, packet);
+    } else if (worker->tables->port[packet->port_in].flags & SL_PORT_TWIN) {
         worker_count(worker, SL_COUNTER_twin_rx, 1);
         worker_to_house(worker, packet, HANDOVER_TWIN);
     } else if (is_echo_request(packet)) {

@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
+#include "endpoint/endpoint.h"
 #include "flow/flow.h"
 #include "housekeeping/generation.h"
 #include "port/map.h"
@@ -76,6 +77,7 @@ uint32_t worker_pass(struct worker *worker)
     handled += flow_tick(worker);
     fragment_tick(worker);
     handled += kill_step(worker);
+    handled += endpoint_pass(worker);
     worker_flush(worker);
     return handled;
 }
@@ -89,10 +91,13 @@ static void pass_account(struct worker *worker, uint32_t handled, uint64_t cycle
     __atomic_store_n(&worker->board->bursts, worker->board->bursts + 1, __ATOMIC_RELEASE);
 }
 
+// A timer of a connection is not slept through.
 static void idle(const struct worker_thread *thread, uint32_t idle_passes)
 {
-    if (thread->sleep_idle_us > 0 && idle_passes > IDLE_PASSES)
-        usleep(thread->sleep_idle_us);
+    uint64_t due_us = endpoint_deadline_us(thread->worker), now_us = thread->worker->now_us;
+
+    if (thread->sleep_idle_us > 0 && idle_passes > IDLE_PASSES && due_us > now_us)
+        usleep((useconds_t)RTE_MIN(due_us - now_us, (uint64_t)thread->sleep_idle_us));
     else
         rte_pause();
 }
@@ -107,6 +112,7 @@ int worker_run(void *argument)
     for (uint64_t now = rte_rdtsc(), last = now; !__atomic_load_n(&thread->stop, __ATOMIC_ACQUIRE);
          last = now) {
         worker->now_ms = worker_clock_ms(&thread->clock, now);
+        worker->now_us = worker_clock_us(&thread->clock, now);
         worker->metered = passes++ % METER_EVERY == 0;
         uint32_t handled = worker_pass(worker);
         idle_passes = handled ? 0 : idle_passes + 1;

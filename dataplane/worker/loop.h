@@ -9,6 +9,9 @@ struct worker_clock { // CLOCK_MONOTONIC from the TSC, without a division per pa
     uint64_t tsc_base;
     uint64_t ms_base;     // CLOCK_MONOTONIC at tsc_base
     uint64_t ms_per_tick; // fixed point
+    uint64_t us_base;     // CLOCK_MONOTONIC at tsc_base
+    uint64_t us_per_tick; // fixed point
+    uint64_t now_us;      // last answer
     uint64_t tsc_next;    // when to compare with the kernel's clock again
     uint32_t now_ms;      // last answer: time does not go back
 };
@@ -32,5 +35,7 @@ uint32_t worker_rings(struct worker *worker);
 // asked once a second, so that an imprecise TSC frequency cannot add up.
 void worker_clock_init(struct worker_clock *clock);
 uint32_t worker_clock_ms(struct worker_clock *clock, uint64_t tsc);
+// The same in us, not wrapping. To be called after worker_clock_ms() with the same `tsc`.
+uint64_t worker_clock_us(struct worker_clock *clock, uint64_t tsc);
 
 #endif

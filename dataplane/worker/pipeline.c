@@ -118,6 +118,18 @@ void pipeline_run(struct worker *worker, uint16_t port_in, struct rte_mbuf **fra
     line_run(worker, &burst, first_stage(worker->tables, port_in), 0, frames, count);
 }
 
+void pipeline_emit(struct worker *worker, struct burst *burst)
+{
+    burst->hops = 0;
+    if (unlikely(worker->tables == NULL || burst->port_in >= worker->tables->port_count)) {
+        for (uint16_t i = 0; i < burst->count; i++)
+            packet_drop(worker, &burst->packet[i], SL_DROP_no_generation);
+        return;
+    }
+    burst->stages = 1u << PACKET_ROUTE;
+    burst_run(worker, burst);
+}
+
 static uint16_t flags_of(enum handover_kind kind)
 {
     if (kind == HANDOVER_ROUTE)

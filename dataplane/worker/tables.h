@@ -29,6 +29,9 @@ struct tables {
     const struct sl_balance_table *balance;     // NULL: none configured
     const struct balance_binding *balance_binding; // made by balance_share_bind(); NULL: no services
 
+    const struct sl_own_endpoint *endpoint; // [endpoint_count]
+    uint32_t endpoint_count;
+
     uint64_t xdp_ports; // bit per port slot: its prefilter runs in XDP, skip the worker's stage
     uint8_t port_mac[SL_MAX_PORTS][6]; // the device's MAC, as it is in use
 };

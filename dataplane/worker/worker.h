@@ -18,6 +18,7 @@
 struct flow_table;     // flow/flow.h
 struct nat;            // nat/nat.h
 struct balance;        // balance/state.h
+struct endpoint;       // endpoint/endpoint.h
 struct neighbor_table; // neighbor/neighbor.h
 struct fragment_table; // icmp, route/fragment.h
 struct port_map;       // port/map.h
@@ -62,10 +63,12 @@ struct worker {
     struct flow_table *flows;
     struct nat *nat;
     struct balance *balance;
+    struct endpoint *endpoint; // NULL: none of TCP is the gateway's own
     const struct neighbor_table *neighbors;
     uint32_t index;
     uint32_t count;    // of workers
     uint32_t now_ms;   // CLOCK_MONOTONIC in ms, wrapping; taken once a burst
+    uint64_t now_us;   // CLOCK_MONOTONIC in us, taken with now_ms
     uint32_t ip_id;    // next IPv4 identification
     struct sl_hash_seed hash_seed; // secret, the same for all workers of the process
     uint64_t tx_pending; // bit per port slot whose tx buffer holds frames
@@ -97,6 +100,9 @@ void pipeline_run(struct worker *worker, uint16_t port_in, struct rte_mbuf **fra
 // straight to PACKET_ROUTE).
 void pipeline_resume(struct worker *worker, enum handover_kind kind, uint16_t port_in, uint8_t hops,
                      struct rte_mbuf **frames, uint16_t count);
+
+// For what a worker makes itself: a burst whose packets are filled in and wait at PACKET_ROUTE with PACKET_FROM_HOST.
+void pipeline_emit(struct worker *worker, struct burst *burst);
 
 void prefilter_stage(struct worker *worker, struct burst *burst); // prefilter/stage.c
 void parse_stage(struct worker *worker, struct burst *burst);     // worker/parse.c

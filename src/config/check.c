@@ -231,6 +231,7 @@ int check_config(const struct sl_config *config, const struct sl_tree *tree, con
         check_ports(&check);
         check_neighbors(&check);
         check_prefilter(&check);
+        check_endpoints(&check);
         error = check_nat(&check);
     }
     if (!error)

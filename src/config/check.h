@@ -57,6 +57,7 @@ void check_neighbors(struct check *check);
 int check_routes(struct check *check);
 int check_nat(struct check *check);
 void check_prefilter(struct check *check);
+void check_endpoints(struct check *check);
 int check_balance(struct check *check);
 // Inside check_balance():
 int check_services(struct check *check);

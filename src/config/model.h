@@ -223,6 +223,20 @@ struct sl_config_announce {
     uint32_t delay, dead_after; // milliseconds
 };
 
+struct sl_config_endpoint {
+    char *name;
+    int kind; // enum sl_endpoint_kind
+    uint16_t port;
+    char **addresses; // none: all of the ports'
+    unsigned addresses_count;
+    uint32_t connections; // 0: no limit of its own
+    uint32_t idle;        // seconds, 0: no keepalive
+};
+
+struct sl_config_tcp {
+    uint32_t connections; // default 65536
+};
+
 struct sl_config {
     uint32_t version; // key "sluice", must be 1
     struct sl_config_port *ports;
@@ -245,6 +259,9 @@ struct sl_config {
     struct sl_config_prefilter prefilter;
     struct sl_config_flow flow;
     struct sl_config_icmp icmp;
+    struct sl_config_endpoint *endpoints;
+    unsigned endpoints_count;
+    struct sl_config_tcp tcp;
 };
 
 #endif

@@ -268,5 +268,10 @@ const struct sl_key sl_config_keys[] = {
      .help = "What is dropped before anything else looks at it; in the kernel's XDP hook on AF_XDP ports."},
     {"flow", SL_KEY_MAP, FIELD(sl_config, flow), .keys = flow_keys, .help = "The session tables."},
     {"icmp", SL_KEY_MAP, FIELD(sl_config, icmp), .keys = icmp_keys, .help = "ICMP errors the gateway sends."},
+    {"endpoints", SL_KEY_MAPS, LIST(sl_config, endpoints), .max = SL_MAX_ENDPOINTS, .keys = sl_endpoint_keys,
+     .compact = true,
+     .help = "Small TCP services that the data plane itself speaks, at addresses of ports: probes of the way to "
+             "the gateway and of its TCP. Where they listen, the host's own services are not reached."},
+    {"tcp", SL_KEY_MAP, FIELD(sl_config, tcp), .keys = sl_tcp_keys, .help = "TCP of the gateway's own."},
     {0},
 };

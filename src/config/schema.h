@@ -68,11 +68,13 @@ struct sl_key {
     const char *example;       // a value as one would write it
 };
 
-// The rows of the whole file, and those of `services` and `pools`, which have a file of their own.
+// The rows of the whole file, and those of parts that have a file of their own.
 extern const struct sl_key sl_config_keys[];
 extern const struct sl_key sl_service_keys[];
 extern const struct sl_key sl_server_pool_keys[];
 extern const struct sl_key sl_announce_keys[];
+extern const struct sl_key sl_endpoint_keys[];
+extern const struct sl_key sl_tcp_keys[];
 
 // Where a field lies. The rest of a row is written with designated initialisers, so that it can be read.
 #define SL_FIELD(structure, member)                                                                          \

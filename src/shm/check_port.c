@@ -66,6 +66,22 @@ static int neighbors_check(const struct check *check, const struct sl_port_table
     return 0;
 }
 
+static int endpoints_check(const struct check *check, const struct sl_port_table *table)
+{
+    const struct sl_own_endpoint *endpoint = (const void *)(check->base + table->endpoint_offset);
+    int code = 0;
+
+    for (uint32_t i = 0; code == 0 && i < table->endpoint_count; i++) {
+        code = check_text(check, endpoint[i].name, sizeof(endpoint[i].name), "an endpoint's name");
+        if (code == 0 && (endpoint[i].kind == SL_ENDPOINT_NONE || endpoint[i].kind >= SL_ENDPOINT_KINDS))
+            code = check_fail(check, &endpoint[i].kind, "endpoint %s has kind %u, which is none",
+                              endpoint[i].name, endpoint[i].kind);
+        if (code == 0 && endpoint[i].port == 0)
+            code = check_fail(check, &endpoint[i].port, "endpoint %s has port 0", endpoint[i].name);
+    }
+    return code;
+}
+
 int sl_port_table_check(const struct sl_port_table *table, uint64_t size, struct sl_error *error)
 {
     struct check check;
@@ -76,7 +92,12 @@ int sl_port_table_check(const struct sl_port_table *table, uint64_t size, struct
     if (table->port_count > SL_MAX_PORTS)
         return check_fail(&check, &table->port_count, "%u port slots, %d are the most", table->port_count,
                           SL_MAX_PORTS);
+    if (table->endpoint_count > SL_MAX_ENDPOINTS)
+        return check_fail(&check, &table->endpoint_count, "%u endpoints, %d are the most",
+                          table->endpoint_count, SL_MAX_ENDPOINTS);
     const struct check_array array[] = {
+        {"endpoints", table->endpoint_offset, table->endpoint_count, sizeof(struct sl_own_endpoint),
+         alignof(struct sl_own_endpoint)},
         {"ports", table->port_offset, table->port_count, sizeof(struct sl_port), alignof(struct sl_port)},
         {"static neighbors", table->neighbor_offset, table->neighbor_count, sizeof(struct sl_static_neighbor),
          alignof(struct sl_static_neighbor)},
@@ -85,5 +106,7 @@ int sl_port_table_check(const struct sl_port_table *table, uint64_t size, struct
         code = check_span(&check, &array[i]);
     if (code == 0)
         code = ports_check(&check, table);
+    if (code == 0)
+        code = endpoints_check(&check, table);
     return code == 0 ? neighbors_check(&check, table) : code;
 }

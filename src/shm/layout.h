@@ -12,6 +12,7 @@
 #include "shm/balance.h"
 #include "shm/prefilter.h"
 #include "shm/segment_header.h"
+#include "tcp/trace.h"
 
 // ---- board --------------------------------------------------------------------------------------------------
 struct sl_board_worker { /* w: that worker  r: control, housekeeping */
@@ -102,6 +103,29 @@ struct sl_static_neighbor {
     uint8_t mac[6];
 };
 
+enum sl_endpoint_kind {
+    SL_ENDPOINT_NONE,
+    SL_ENDPOINT_ECHO,    // RFC 862
+    SL_ENDPOINT_DISCARD, // RFC 863
+    SL_ENDPOINT_CHARGEN, // RFC 864
+    SL_ENDPOINT_KINDS
+};
+
+#define SL_ENDPOINT_NAME 32
+#define SL_MAX_ENDPOINTS 128
+
+struct sl_own_endpoint { // TCP that the data plane itself speaks, at an address of ours
+    char name[SL_ENDPOINT_NAME];
+    struct sl_ip address; // zero of its family: every address of a port
+    uint16_t port;        // host byte order
+    uint8_t kind;         // enum sl_endpoint_kind
+    uint8_t pad;
+    uint32_t connections; // at once, over all workers; 0: as many as there is room for
+    uint32_t idle_s;      // silence after which the peer is asked whether it is there; 0: never
+    uint32_t pad2;
+};
+static_assert(sizeof(struct sl_own_endpoint) == 64, "a line");
+
 struct sl_settings { /* w: control, before publishing  r: data plane */
     uint64_t flow_capacity; // flows in all, over all workers; read when the data plane starts
     uint32_t neighbor_capacity;
@@ -109,7 +133,8 @@ struct sl_settings { /* w: control, before publishing  r: data plane */
     uint32_t icmp_error_burst;
     uint32_t neighbor_reachable_ms; // RFC 4861 section 10
     uint32_t fragment_timeout_ms;
-    uint32_t pad[7];
+    uint32_t tcp_connections; // of endpoints, over all workers; read when the data plane starts
+    uint32_t pad[6];
 };
 static_assert(sizeof(struct sl_settings) == 56, "settings");
 
@@ -120,6 +145,9 @@ struct sl_port_table {
     uint32_t neighbor_count;
     uint64_t neighbor_offset; // struct sl_static_neighbor[neighbor_count], bytes from the file's start
     uint64_t port_offset;     // struct sl_port[port_count]
+    uint64_t endpoint_offset; // struct sl_own_endpoint[endpoint_count]
+    uint32_t endpoint_count;
+    uint32_t pad[5];
 };
 
 // ---- route table --------------------------------------------------------------------------------------------
@@ -395,6 +423,18 @@ struct sl_flow_segment { /* w: the owning worker  r: control */
     uint64_t pad[4];
 };
 static_assert(sizeof(struct sl_flow_segment) == 128, "");
+
+// ---- endpoints' connections --------------------------------------------------------------------------------------
+struct sl_endpoint_segment { /* w: the worker, made anew at each start  r: control (may see a torn entry; only prints it) */
+    struct sl_segment segment;
+    uint32_t worker;
+    uint32_t worker_count;
+    uint32_t capacity; // connections
+    uint32_t pad;
+    uint64_t trace_offset; // struct tcp_trace[capacity], by the engine's slots
+    uint64_t pad2[5];
+};
+static_assert(sizeof(struct sl_endpoint_segment) == 128, "traces begin on a line");
 
 // ---- neighbors ----------------------------------------------------------------------------------------------
 enum sl_neighbor_state { // RFC 4861 section 7.3.2; ARP entries use the same machine

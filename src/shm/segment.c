@@ -24,6 +24,7 @@ static const char *const kind_name[SL_SEG_KINDS] = {
     [SL_SEG_COUNTER] = "counter",   [SL_SEG_FLOW] = "flow",
     [SL_SEG_NEIGHBOR] = "neighbor", [SL_SEG_RING] = "ring",
     [SL_SEG_BALANCE] = "balance",   [SL_SEG_BALANCE_COUNTER] = "balance-counter",
+    [SL_SEG_ENDPOINT] = "endpoint",
 };
 
 const char *sl_segment_kind_name(enum sl_segment_kind kind)

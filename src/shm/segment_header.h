@@ -9,7 +9,7 @@
 
 #define SL_SHM_MAGIC  0x00656369756c73ULL // "sluice\0\0", little-endian
 #define SL_SHM_MAJOR  1
-#define SL_SHM_MINOR  2
+#define SL_SHM_MINOR  3
 #define SL_CACHE_LINE 64
 
 #define SL_MAX_WORKERS    64
@@ -32,6 +32,7 @@ enum sl_segment_kind {
     SL_SEG_RING,            // "command", "event.W": bounded single-producer rings
     SL_SEG_BALANCE,         // "balance.S": services, pools, members, lookups; updated in place
     SL_SEG_BALANCE_COUNTER, // "balance-counter.K": what services and members count, a block per worker
+    SL_SEG_ENDPOINT,        // "endpoint.W": TCP connections of worker W's own, and those that were, with their traces
     SL_SEG_KINDS
 };
 

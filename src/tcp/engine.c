@@ -43,7 +43,8 @@ static int tables_init(struct sl_tcp *tcp)
         n *= 2;
     tcp->n_buckets = n;
     tcp->buckets = map(tcp, sizeof(uint32_t) * (size_t)n);
-    tcp->traces = map(tcp, sizeof(struct tcp_trace) * (size_t)tcp->config.connections);
+    tcp->traces = tcp->config.traces ? tcp->config.traces
+                                     : map(tcp, sizeof(struct tcp_trace) * (size_t)tcp->config.connections);
     tcp->listeners = calloc(tcp->config.listeners, sizeof(*tcp->listeners));
     tcp->ports = malloc(sizeof(uint32_t) * TCP_PORT_BUCKETS);
     if (!tcp->buckets || !tcp->traces || !tcp->listeners || !tcp->ports)
@@ -93,7 +94,7 @@ void sl_tcp_free(struct sl_tcp *tcp)
     tcp_wheel_fini(&tcp->wheel);
     if (tcp->buckets)
         munmap(tcp->buckets, sizeof(uint32_t) * (size_t)tcp->n_buckets);
-    if (tcp->traces)
+    if (tcp->traces && !tcp->config.traces)
         munmap(tcp->traces, sizeof(struct tcp_trace) * (size_t)tcp->config.connections);
     free(tcp->listeners);
     free(tcp->ports);
@@ -138,6 +139,18 @@ static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     conn->ts_offset = tcp_timestamp_offset(&tcp->secret, &conn->tuple);
 }
 
+static void trace_begin(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+{
+    struct tcp_trace *trace = &tcp->traces[tcp_conn_index(tcp, conn)];
+
+    trace->written = 0;
+    trace->local = conn->tuple.local;
+    trace->remote = conn->tuple.remote;
+    trace->local_port = conn->tuple.local_port;
+    trace->remote_port = conn->tuple.remote_port;
+    trace->began_us = now_us;
+}
+
 struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
                               const struct sl_tcp_options *options, uint64_t now_us)
 {
@@ -154,6 +167,7 @@ struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
     conn->tuple = *tuple;
     conn_lists_clear(conn);
     conn_begin(tcp, conn, options, now_us);
+    trace_begin(tcp, conn, now_us);
     cc = tcp_cc_find(options->congestion);
     tcp_cc_start(&conn->cc, cc ? cc : &tcp_cc_cubic, conn->peer_mss);
     tcp_mss_update(conn);
@@ -384,9 +398,11 @@ void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_eve
                    uint32_t value)
 {
     uint64_t at_us = tcp->now_us > conn->traced_from_us ? tcp->now_us - conn->traced_from_us : 0;
+    struct tcp_trace *trace = &tcp->traces[tcp_conn_index(tcp, conn)];
 
-    tcp_trace_put(&tcp->traces[tcp_conn_index(tcp, conn)], &conn->traced, (uint32_t)(at_us / TCP_MS), event,
-                  small, value);
+    tcp_trace_put(trace, &conn->traced, (uint32_t)(at_us / TCP_MS), event, small, value);
+    trace->written = conn->traced;
+    trace->state = (uint8_t)conn->state;
 }
 
 const struct sl_tcp_counters *sl_tcp_counters(const struct sl_tcp *tcp)

@@ -244,7 +244,7 @@ static bool text_and_fin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     if (in->payload.len && tcp_receiving(conn))
         kept = tcp_payload_input(tcp, conn, in);
     else if (in->flags & SL_TCP_FIN)
-        tcp_ack_now(tcp, conn, true);
+        tcp_ack_now(tcp, conn, in->seq != conn->rcv_nxt);
     if (tcp_has(conn, TCP_FIN_AHEAD) && conn->rx_fin == conn->rcv_nxt && !tcp_has(conn, TCP_FIN_RECEIVED))
         tcp_fin_input(tcp, conn);
     return kept;

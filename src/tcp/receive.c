@@ -223,6 +223,6 @@ void tcp_fin_input(struct sl_tcp *tcp, struct tcp_conn *conn)
         tcp_state_set(tcp, conn, SL_TCP_CLOSING);
     else if (conn->state == SL_TCP_FIN_WAIT_2)
         tcp_state_set(tcp, conn, SL_TCP_TIME_WAIT); // output.c acknowledges, then moves it to where it waits
-    tcp_ack_now(tcp, conn, true);
+    tcp_ack_now(tcp, conn, false);
     tcp_event_add(tcp, conn, SL_TCP_READABLE);
 }

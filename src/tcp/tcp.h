@@ -105,6 +105,7 @@ struct sl_tcp_config {
     bool (*send)(void *context, const struct sl_tcp_out *out); // false: could not be sent now; taken as lost
     void *context;
     uint64_t now_us;
+    void *traces; // struct tcp_trace[connections] (tcp/trace.h), zeros, the caller's; NULL: memory of the engine's own
 };
 
 // NULL: no memory, or a number in config is 0 that must not be.

@@ -24,7 +24,12 @@ const struct tcp_trace_record *tcp_trace_get(const struct tcp_trace *trace, uint
     return &trace->ring[2 + (written - 2 + i - 2) % around];
 }
 
-static const char *state_name(unsigned state)
+const char *tcp_trace_event_name(unsigned event)
+{
+    return event < TCP_TRACE_EVENTS ? events[event].name : "?";
+}
+
+const char *tcp_trace_state_name(unsigned state)
 {
     static const char *const names[] = {"CLOSED",      "LISTEN",     "SYN-SENT",   "SYN-RECEIVED",
                                         "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
@@ -43,7 +48,7 @@ const char *tcp_trace_format(const struct tcp_trace_record *record, char *out, s
     if (n < 0 || (size_t)n >= out_bytes)
         return out;
     if (record->event == TCP_TRACE_STATE) {
-        snprintf(out + n, out_bytes - (size_t)n, " %s", state_name(record->small));
+        snprintf(out + n, out_bytes - (size_t)n, " %s", tcp_trace_state_name(record->small));
         return out;
     }
     const char *slash = event->arg;

@@ -6,8 +6,10 @@
 #ifndef TCP_TRACE_H
 #define TCP_TRACE_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/ip.h"
 
 enum tcp_trace_event {
 #define TCP_TRACE_EVENT(id, name, arg, help) TCP_TRACE_##id,
@@ -24,11 +26,18 @@ struct tcp_trace_record {
     uint16_t value; // argument of 16 bits: segments, KiB, ms; saturated
 };
 
-#define TCP_TRACE_RECORDS 16u // a power of two: 128 bytes a connection
+#define TCP_TRACE_RECORDS 16u // a power of two: with what stands before them 192 bytes a connection
 
-struct tcp_trace {
+struct tcp_trace {           // of the connection that has, or had last, the slot; may lie in shared memory
+    struct sl_ip local, remote;
+    sl_be16 local_port, remote_port;
+    uint32_t written;  // records so far; 0: no connection ever had the slot
+    uint64_t began_us; // the engine's clock
+    uint8_t state;     // enum sl_tcp_state
+    uint8_t pad[15];
     struct tcp_trace_record ring[TCP_TRACE_RECORDS];
 };
+static_assert(sizeof(struct tcp_trace) == 192, "three lines");
 
 // `written` counts records of the connection; the ring holds the last TCP_TRACE_RECORDS. The first two places are kept
 // for the connection's beginning: wrapping goes over the rest.
@@ -49,6 +58,8 @@ static inline void tcp_trace_put(struct tcp_trace *trace, uint32_t *written, uin
 const struct tcp_trace_record *tcp_trace_get(const struct tcp_trace *trace, uint32_t written, uint32_t i,
                                              uint32_t *lost);
 // One line of text for a record: "12.345 s  state ESTABLISHED". Returns `out`.
+const char *tcp_trace_state_name(unsigned state); // "ESTABLISHED"; "?"
+const char *tcp_trace_event_name(unsigned event); // "recovery"; "?"
 const char *tcp_trace_format(const struct tcp_trace_record *record, char *out, size_t out_bytes);
 
 #endif

@@ -4,6 +4,29 @@
 #include "config_fault.h"
 
 static const struct fault faults[] = {
+    {"endpoint_at_a_strangers_address",
+     PORTS "endpoints: [{name: e, kind: echo, port: 7, addresses: [10.0.0.2]}]\n",
+     "c:5:56: endpoints[0].addresses[0]: 10.0.0.2 is not the gateway's own; "
+     "add it to a port's addresses, or name one of them\n"},
+    {"endpoint_at_a_link_local_address",
+     PORTS "endpoints: [{name: e, kind: echo, port: 7, addresses: [\"fe80::1\"]}]\n",
+     "c:5:56: endpoints[0].addresses[0]: fe80::1 is link-local: answers would have no port to leave by; "
+     "take another\n"},
+    {"endpoint_name_twice",
+     PORTS "endpoints:\n- {name: e, kind: echo, port: 7}\n- {name: e, kind: discard, port: 9}\n",
+     "c:7:10: endpoints[1].name: the endpoint 'e' is there already, on line 6; "
+     "give each endpoint a name of its own\n"},
+    {"endpoint_port_twice",
+     PORTS "endpoints:\n- {name: e, kind: echo, port: 7}\n"
+           "- {name: d, kind: discard, port: 7, addresses: [10.0.0.1]}\n",
+     "c:7:34: endpoints[1].port: the endpoint 'e' listens there too, on line 6; "
+     "choose another port, or other addresses\n"},
+    {"endpoint_at_a_forward",
+     PORTS "endpoints: [{name: e, kind: echo, port: 8007}]\n"
+           "nat: {forwards: [{name: web, protocol: tcp, outside: \"198.51.100.1:8000-8099\", inside: \"10.0.0.11:80\"}]}\n",
+     "c:5:41: endpoints[0].port: the forward 'web' on line 6 has 198.51.100.1:8007; "
+     "choose another port, or other addresses\n"},
+    {"endpoint_of_no_kind", PORTS "endpoints: [{name: e, kind: daytime, port: 13}]\n", "c:5:29: endpoints[0].kind: 'daytime' is not echo, discard or chargen\n"},
     {"empty_file", "", "c: the config is empty; start it with 'sluice: 1'\n"},
     {"only_comments", "# nothing\n", "c: the config is empty; start it with 'sluice: 1'\n"},
     {"not_a_map", "- a\n", "c:1:1: a config is a map of keys; start it with 'sluice: 1'\n"},
@@ -28,7 +51,7 @@ static const struct fault faults[] = {
     {"version_unknown", "sluice: 2\n", "c:1:9: sluice: 2 is out of range; write 1\n"},
     {"unknown_key_far_from_any", "sluice: 1\nfrobnicate: 1\n",
      "c:2:1: unknown key 'frobnicate'; there may be sluice, ports, routes, route-files, neighbors, "
-     "neighbor-capacity, nat, services, pools, balance-seed, announce, prefilter, flow, icmp\n"},
+     "neighbor-capacity, nat, services, pools, balance-seed, announce, prefilter, flow, icmp, endpoints, tcp\n"},
     {"unknown_key_near_one", "sluice: 1\nneighbours: []\n",
      "c:2:1: unknown key 'neighbours'; did you mean 'neighbors'?\n"},
     {"unknown_key_begun", "sluice: 1\nnat: {timeout: {}}\n",

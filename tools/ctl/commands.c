@@ -109,6 +109,14 @@ static const struct ctl_argument count_arguments[] = {
     END};
 static const struct ctl_argument kill_arguments[] = {
     FLOW_FILTER, {"--all", CTL_FLAG, CTL_WORD, false, "all", NULL, "every flow"}, END};
+static const struct ctl_argument trace_arguments[] = {
+    {"remote", CTL_KEYWORD, CTL_PREFIX, false, "remote", NULL, "with this remote address or prefix"},
+    {"remote-port", CTL_KEYWORD, CTL_NUMBER, false, "remote_port", NULL, "with this remote port"},
+    {"port", CTL_KEYWORD, CTL_NUMBER, false, "port", NULL, "at this port of the gateway"},
+    {"worker", CTL_KEYWORD, CTL_NUMBER, false, "worker", NULL, "owned by this worker"},
+    {"slot", CTL_KEYWORD, CTL_NUMBER, false, "slot", NULL, "in this slot of its worker"},
+    {"--limit", CTL_OPTION, CTL_NUMBER, false, "limit", NULL, "at most so many; 0: all, 10 where not given"},
+    END};
 static const struct ctl_argument test_arguments[] = {
     {"PORT", CTL_POSITIONAL, CTL_PORT, true, "port", NULL, "port the packet would come in by"},
     {"ADDRESS", CTL_POSITIONAL, CTL_ADDRESS, true, "address", NULL, "source of the packet"},
@@ -180,6 +188,11 @@ const struct ctl_command ctl_commands[] = {
     {"flow", "flow", flow_arguments, show_flow, NULL, .help = "translated flows"},
     {"flow count", "flow.count", count_arguments, show_flow_count, NULL, .help = "how many flows"},
     {"flow kill", "flow.kill", kill_arguments, show_done, NULL, .help = "end flows"},
+    {"trace flow", "trace.flow", trace_arguments, show_trace_flow, NULL,
+     .help = "lives of TCP connections of the gateway's own",
+     .detail = "Of open connections to endpoints and of ended ones, the latest first, until their slot is used again: "
+               "states, losses, timers, windows that closed, why it ended. Only the first two and the last 14 events "
+               "of each are kept."},
     {"nat", "nat", none, show_nat, NULL, .help = "NAT pools and their use, rules, forwards"},
     {"service", "service", service_arguments, show_service, NULL, .rates = true,
      .help = "services: addresses, pools, flows, rates"},

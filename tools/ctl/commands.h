@@ -27,6 +27,8 @@ int show_flow(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_flow_count(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_nat(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_done(struct ctl *ctl, const json_t *result, const json_t *before);
+// show_trace.c
+int show_trace_flow(struct ctl *ctl, const json_t *result, const json_t *before);
 // config.c
 int run_config_check(struct ctl *ctl, const struct ctl_command *command, json_t *request);
 int run_config_file(struct ctl *ctl, const struct ctl_command *command, json_t *request);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "endpoint/endpoint.h"
 #include "housekeeping/generation.h"
 #include "balance/balance.h"
 #include "nat/nat.h"
@@ -55,6 +56,12 @@ void nat_tables_taken(struct worker *worker, const struct tables *old)
 void balance_tables_taken(struct worker *worker, const struct tables *old)
 {
     nat_tables_taken(worker, old);
+}
+
+// Endpoints read what the worker has.
+void endpoint_tables_taken(struct worker *worker)
+{
+    tables_marker(worker->tables);
 }
 
 static int setup(void **state)

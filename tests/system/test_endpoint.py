@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux clients against the TCP that the data plane itself speaks: echo, discard and chargen."""
+import pytest
+
+from conftest import BUILD, DEFAULT, wait_for
+
+ENDPOINTS = """endpoints:
+  - {name: echo, kind: echo, port: 7}
+  - {name: discard, kind: discard, port: 9}
+  - {name: chargen, kind: chargen, port: 19}
+"""
+OWN = ["10.0.0.1", "fd00::1"]
+
+# Sends megabytes through echo and compares what comes back; prints Mbit/s each way.
+ECHO = """
+import hashlib, os, socket, sys, threading, time
+s = socket.create_connection((sys.argv[1], 7), 10)
+s.settimeout(30)
+sent, got, block = hashlib.sha256(), hashlib.sha256(), os.urandom(1 << 20)
+def send():
+    for n in range(int(sys.argv[2])):
+        data = block[n:] + block[:n]
+        sent.update(data)
+        s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+start = time.monotonic()
+sender = threading.Thread(target=send)
+sender.start()
+total = 0
+while True:
+    data = s.recv(1 << 18)
+    if not data:
+        break
+    got.update(data)
+    total += len(data)
+sender.join()
+assert total == int(sys.argv[2]) << 20, total
+assert sent.digest() == got.digest()
+print(round(total * 8 / (time.monotonic() - start) / 1e6))
+"""
+
+# Many connections open at once, each echoing a line of its own; prints how many were right.
+MANY = """
+import socket, sys
+open_ones = [socket.create_connection((sys.argv[1], 7), 20) for n in range(int(sys.argv[2]))]
+for n, s in enumerate(open_ones):
+    s.sendall(b"line %d\\n" % n)
+print(sum(s.makefile("rb").readline() == b"line %d\\n" % n for n, s in enumerate(open_ones)))
+"""
+
+# A connection that says a line every 20 ms, prints "ready" after the first and how it ended.
+LASTING = """
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], 7), 10)
+s.settimeout(20)
+lines, told = s.makefile("rb"), 0
+try:
+    while True:
+        s.sendall(b"still here\\n")
+        assert lines.readline() == b"still here\\n", "closed"
+        told += 1
+        if told == 1:
+            print("ready", flush=True)
+        time.sleep(0.02)
+except ConnectionResetError:
+    print("reset")
+"""
+
+# Short connections one after the other for some seconds; prints how many, and the longest in ms.
+HONEST = """
+import socket, sys, time
+end, count, worst = time.monotonic() + float(sys.argv[2]), 0, 0.0
+while time.monotonic() < end:
+    start = time.monotonic()
+    s = socket.create_connection((sys.argv[1], 7), 20)
+    s.sendall(b"x" * 100)
+    got = b""
+    while len(got) < 100:
+        data = s.recv(100)
+        assert data, "closed"
+        got += data
+    s.close()
+    count += 1
+    worst = max(worst, time.monotonic() - start)
+print(count, round(worst * 1000))
+"""
+
+
+def tcp_counters(lab):
+    return {row["counter"]: row for row in lab.ctl_json("counters")["counters"] if row["counter"].startswith("tcp_")}
+
+
+def counted(lab, name):
+    row = tcp_counters(lab).get(name)
+    return row["value"] if row else 0
+
+
+@pytest.fixture
+def endpoints(lab):
+    lab.apply(DEFAULT + ENDPOINTS)
+    return lab
+
+
+@pytest.mark.parametrize("address", OWN)
+def test_a_hundred_megabytes_come_back_through_echo_as_they_were(endpoints, address):
+    print("Mbit/s each way:", endpoints.python("client1", ECHO, address, 100).stdout.strip())
+
+
+def test_echo_answers_on_every_port_of_the_gateway(endpoints):
+    for host, address in (("client2", "198.51.100.1"), ("server1", "198.51.100.1"), ("server1", "2001:db8:100::1")):
+        endpoints.python(host, ECHO, address, 1)
+
+
+@pytest.mark.parametrize("address", OWN)
+def test_discard_takes_all_and_closes_without_a_word(endpoints, address):
+    code = ("import socket, sys; s = socket.create_connection((sys.argv[1], 9), 10); s.settimeout(10);"
+            "s.sendall(bytes(20 << 20)); s.shutdown(socket.SHUT_WR); print(s.recv(10))")
+    before = counted(endpoints, "tcp_bytes_in")
+    assert endpoints.python("client1", code, address).stdout.strip() == "b''"
+    wait_for(lambda: counted(endpoints, "tcp_bytes_in") - before == 20 << 20, "the counter to tell")
+
+
+@pytest.mark.parametrize("address", OWN)
+def test_chargen_sends_its_pattern_until_the_client_closes(endpoints, address):
+    code = ("import socket, sys; f = socket.create_connection((sys.argv[1], 19), 10).makefile('rb');"
+            "ring = bytes(range(32, 127)) * 2;"
+            "lines = [f.readline() for n in range(100000)];"
+            "print(all(l == ring[n % 95:n % 95 + 72] + b'\\r\\n' for n, l in enumerate(lines)))")
+    assert endpoints.python("client1", code, address).stdout.strip() == "True"
+
+
+def test_the_hosts_own_services_are_reached_beside_endpoints(endpoints):
+    endpoints.http_server("gateway", 8088)
+    assert "hello from gateway" in endpoints.exec("client1", "curl", "-sS", "-m", 10, "http://10.0.0.1:8088/").stdout
+
+
+def test_a_service_taken_out_resets_its_connections_and_others_stay(endpoints):
+    child = endpoints.spawn_python("client1", LASTING, "10.0.0.1")
+    assert child.stdout.readline().strip() == "ready"
+    endpoints.apply(DEFAULT + ENDPOINTS.replace("port: 9", "port: 10"))
+    assert child.poll() is None
+    endpoints.apply(DEFAULT)
+    assert child.stdout.readline().strip() == "reset"
+
+
+def traced(lab, *filters):
+    return lab.ctl_json("trace", "flow", *filters)["flows"]
+
+
+def test_a_connections_life_is_told_while_it_lasts_and_after_its_end(endpoints):
+    child = endpoints.spawn_python("client1", LASTING, "10.0.0.1")
+    assert child.stdout.readline().strip() == "ready"
+    one = traced(endpoints, "remote", "10.0.0.11", "port", 7)[0]
+    assert one["state"] == "ESTABLISHED" and one["local"] == "10.0.0.1:7"
+    assert [event["event"] for event in one["events"]][:4] == ["open", "state", "state", "options"]
+    endpoints.apply(DEFAULT)
+    assert child.stdout.readline().strip() == "reset"
+    port = one["remote"].rsplit(":", 1)[1]
+    after = traced(endpoints, "remote-port", port)[0]
+    assert after["state"] == "CLOSED" and after["began_ns"] == one["began_ns"]
+    assert [event["event"] for event in after["events"]][-3:] == ["reset", "state", "end"]
+    assert f"10.0.0.11:{port}  CLOSED" in endpoints.ctl("trace", "flow", "slot", after["slot"]).stdout
+    assert not traced(endpoints, "remote", "fd00::99")
+
+
+def test_two_workers_share_the_connections(fresh_lab):
+    lab = fresh_lab
+    lab.up("--workers", "2")
+    lab.apply(DEFAULT + ENDPOINTS)
+    for host, address in (("client1", "10.0.0.1"), ("client2", "fd00::1")):
+        assert int(lab.python(host, MANY, address, 400).stdout) == 400
+        lab.python(host, ECHO, address, 20)
+    shares = tcp_counters(lab)["tcp_established"]["per_worker"]
+    assert sum(shares) == 802 and min(shares) > 250, shares
+    assert lab.drops().get("steer_loop", 0) == 0
+
+
+def test_a_killed_control_plane_is_not_felt_and_a_restarted_data_plane_resets(fresh_lab):
+    lab = fresh_lab
+    lab.up()
+    lab.apply(DEFAULT + ENDPOINTS)
+    child = lab.spawn_python("client1", LASTING, "10.0.0.1")
+    assert child.stdout.readline().strip() == "ready"
+    lab.daemon("kill", "control")
+    lab.python("client2", ECHO, "10.0.0.1", 1)
+    lab.daemon("start", "control")
+    wait_for(lambda: lab.ctl("status", check=False).returncode == 0, "sluiced to be back")
+    assert child.poll() is None
+    lab.daemon("kill", "dp")
+    lab.daemon("start", "dp")
+    lab.wait_ready()
+    assert child.stdout.readline().strip() == "reset"
+    lab.python("client1", ECHO, "10.0.0.1", 1)
+
+
+def test_honest_clients_are_served_during_a_syn_flood(fresh_lab):
+    lab = fresh_lab
+    lab.up()
+    flooded = "routes: [{prefix: 172.16.0.0/12, via: [{address: 10.0.0.12}]}]\n"
+    lab.apply(DEFAULT + ENDPOINTS + flooded + "tcp: {connections: 4096}\n")
+    lasting = lab.spawn_python("client1", LASTING, "10.0.0.1")
+    assert lasting.stdout.readline().strip() == "ready"
+    mac = next(port["running"]["mac"] for port in lab.ctl_json("port")["ports"] if port["port"] == "lan")
+    flood = lab.spawn("client2", BUILD / "tools/pktgen/sluice-pktgen", "run", "-p", "af_packet:eth0", "--peer-mac", mac, "-P", "tcp",
+                      "--tcp-flags", "S", "--src", "172.16.0.0-172.31.255.255", "--dst", "10.0.0.1", "--sport", "1024-65535",
+                      "--dport", "7", "--flows", 1 << 20, "--random-flows", "-s", "76", "-r", "max", "-d", "8s",
+                      "--no-receive", "--huge", "off", "-q")
+    wait_for(lambda: counted(lab, "tcp_cookies_sent") > 10000, "cookies")
+    count, worst = map(int, lab.python("client1", HONEST, "10.0.0.1", 4).stdout.split())
+    status = flood.wait(timeout=30)
+    print(f"{count} honest connections, the longest {worst} ms; {counted(lab, 'tcp_cookies_sent')} cookies")
+    assert status == 0, flood.stdout.read()
+    assert count >= 20 and counted(lab, "tcp_cookies_good") > 0
+    assert lasting.poll() is None
+    lab.python("client1", ECHO, "10.0.0.1", 5)
