@@ -143,7 +143,7 @@ static uint8_t *put_tfo(uint8_t *at, const uint8_t *start, const struct tcp_opti
 {
     unsigned len = 2u + options->tfo_len;
 
-    if ((size_t)(at - start) + len + 3 > TCP_OPTIONS_MAX)
+    if ((size_t)(at - start) + (len + 3) / 4 * 4 > TCP_OPTIONS_MAX)
         return at;
     at[0] = KIND_TFO;
     at[1] = (uint8_t)len;
@@ -156,7 +156,7 @@ static uint8_t *put_tfo(uint8_t *at, const uint8_t *start, const struct tcp_opti
 
 static uint8_t *put_sacks(uint8_t *at, const uint8_t *start, const struct tcp_options *options)
 {
-    unsigned room = (unsigned)(TCP_OPTIONS_MAX - (size_t)(at - start) - 4) / 8;
+    unsigned left = (unsigned)(TCP_OPTIONS_MAX - (size_t)(at - start)), room = left < 4 ? 0 : (left - 4) / 8;
     unsigned n = options->n_sacks < room ? options->n_sacks : room;
 
     if (n == 0)

@@ -16,10 +16,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "path.h"
+#include "netpath.h"
 #include "tcp/engine.h"
+#include "tun.h"
 
 #define PORT_OURS   7000u
 #define PORT_THEIRS 7001u
@@ -27,7 +29,8 @@
 #define PORTS       50000u
 #define STALL_US    150000000ull
 #define RESET_US    3000000ull // after which a reset that was lost is made good
-#define PATH_ROOM   65536u
+#define PATH_ROOM   32768u
+#define PACKET      2048u
 #define PIECE       20000u
 
 struct block {
@@ -65,7 +68,8 @@ static struct sl_tcp_options options;
 static struct sl_ip our_ip, their_ip;
 static struct pair *pairs;
 static uint32_t by_port[2][65536]; // [begun by us], number + 1
-static struct path path;
+static struct netpath *paths[2]; // to them, to us
+static uint64_t chances;
 static unsigned wrong, ended, reset_pairs;
 static int tun, poller, listener;
 static uint64_t bytes_checked;
@@ -73,12 +77,15 @@ static uint64_t bytes_checked;
 // ---- small things -----------------------------------------------------------------------------------------------
 static uint64_t now_us(void)
 {
-    return path_clock_us();
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static uint32_t random_below(uint32_t n)
 {
-    return path_random(&path, n);
+    return netpath_random(&chances, n);
 }
 
 static bool chance(unsigned per_mille)
@@ -146,35 +153,31 @@ static struct block *block_new(uint32_t bytes)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
-// A millisecond, or up to 20 more for those that are to be overtaken. Order is kept among the rest.
-static void impair(uint8_t *bytes, uint32_t len, bool to_us)
+// A millisecond each way, and what the arguments say.
+static void paths_make(void)
 {
-    uint64_t due = now_us() + 1000;
+    struct netpath_config config = {.delay_us = 1000, .loss = want.loss * 1000, .duplicate = want.duplicate * 1000,
+                                    .reorder = want.delay * 1000, .reorder_us = 10000, .corrupt = want.corrupt * 1000};
 
-    if (chance(want.loss))
-        return;
-    if (chance(want.corrupt))
-        bytes[random_below(len)] ^= (uint8_t)(1u << random_below(8));
-    if (chance(want.delay))
-        due += random_below(20000);
-    path_put(&path, bytes, len, to_us, due);
-    if (chance(want.duplicate))
-        path_put(&path, bytes, len, to_us, due + random_below(3000));
+    chances = netpath_seed(want.seed, 99);
+    for (unsigned to_us = 0; to_us < 2; to_us++)
+        if (!(paths[to_us] = netpath_new(&config, netpath_seed(want.seed, to_us), PATH_ROOM, PACKET)))
+            die("the path");
 }
 
 static bool send_out(void *context, const struct sl_tcp_out *out)
 {
-    uint8_t packet[PATH_PACKET];
+    uint8_t packet[PACKET];
     unsigned at = sl_tcp_write_headers(out, (uint16_t)random_below(65536), packet);
 
     (void)context;
     for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
         memcpy(packet + at, out->pieces[i].data, out->pieces[i].len);
-    impair(packet, at, false);
+    netpath_put(paths[0], now_us(), packet, at, 0);
     return true;
 }
 
-static void take_in(const struct path_packet *packet)
+static void take_in(const struct netpath_packet *packet)
 {
     struct block *block = block_new(packet->len);
     struct sl_tcp_in in;
@@ -183,7 +186,7 @@ static void take_in(const struct path_packet *packet)
     memcpy(block->data, packet->bytes, packet->len);
     if (sl_tcp_read_packet(&in, block->data, packet->len, false) == 0) {
         in.payload.owner = block;
-        in.payload.charge = PATH_PACKET;
+        in.payload.charge = PACKET;
         if (sl_tcp_input(tcp, &in, now_us()) && in.payload.len)
             block = NULL;
         if ((fault = sl_tcp_check(tcp, NULL)) != NULL) {
@@ -195,26 +198,24 @@ static void take_in(const struct path_packet *packet)
         release(block);
 }
 
-static void path_run(void)
+static void paths_run(void)
 {
-    struct path_packet packet;
+    struct netpath_packet packet;
 
-    while (path_take(&path, now_us(), &packet)) {
-        if (packet.to)
-            take_in(&packet);
-        else if (write(tun, packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
+    while (netpath_take(paths[0], now_us(), &packet))
+        if (write(tun, packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
             die("tun");
-        free(packet.bytes);
-    }
+    while (netpath_take(paths[1], now_us(), &packet))
+        take_in(&packet);
 }
 
 static void tun_read(void)
 {
-    uint8_t packet[PATH_PACKET];
+    uint8_t packet[PACKET];
     ssize_t len;
 
     for (unsigned i = 0; i < 256 && (len = read(tun, packet, sizeof(packet))) > 0; i++)
-        impair(packet, (uint32_t)len, true);
+        netpath_put(paths[1], now_us(), packet, (uint32_t)len, 0);
 }
 
 // ---- behaviour --------------------------------------------------------------------------------------------------
@@ -527,7 +528,7 @@ static void set_up(void)
 
     if (unshare(CLONE_NEWNET))
         die("a network namespace (root is needed)");
-    if ((tun = path_tun("diff0")) < 0)
+    if ((tun = tun_open("diff0")) < 0)
         die("/dev/net/tun");
     run("ip addr add 10.99.0.1/24 dev diff0 && ip addr add fd99::1/64 dev diff0 nodad && ip link set diff0 up txqueuelen 10000");
     sl_ip_parse(want.v6 ? "fd99::2" : "10.99.0.2", &our_ip);
@@ -559,7 +560,7 @@ static void engine(void)
 static void wait_for_events(void)
 {
     struct epoll_event events[256];
-    int n = epoll_wait(poller, events, 256, path.n ? 0 : 1);
+    int n = epoll_wait(poller, events, 256, netpath_inside(paths[0]) + netpath_inside(paths[1]) ? 0 : 1);
 
     for (int i = 0; i < n; i++) {
         if (events[i].data.u64 == 0)
@@ -617,7 +618,7 @@ static void all(void)
             begin(begun++);
         wait_for_events();
         accept_all();
-        path_run();
+        paths_run();
         sl_tcp_tick(tcp, now_us());
         our_turn();
         if (now_us() > looked_us + 1000000) {
@@ -662,7 +663,7 @@ int main(int argc, char **argv)
     sl_tcp_options_default(&options);
     options.backlog = 4096;
     read_arguments(argc, argv);
-    path_init(&path, PATH_ROOM, want.seed);
+    paths_make();
     set_up();
     engine();
     all();

@@ -14,14 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "path.h"
+#include "netpath.h"
 #include "tcp/engine.h"
+#include "tun.h"
 
 #define FLOWS_MAX 8u
 #define PORT      9000u
 #define PIECE     16384u
+#define PACKET    2048u
+#define PATH_ROOM 65536u
 
 enum side { SENDER_KERNEL, RECEIVER };
 
@@ -40,11 +44,10 @@ static struct {
 
 static struct flow flows[FLOWS_MAX];
 static unsigned n_flows;
-static struct path path;
+static struct netpath *paths[2]; // [to whom]
 static struct sl_tcp *tcp;
 static struct sl_ip our_ip, receiver_ip;
 static int tun[2], listener;
-static uint64_t link_free_ns, queue_limit_ns; // the link is busy until; and may be at most for so long
 static uint8_t zeros[PIECE];
 
 static void die(const char *what)
@@ -71,37 +74,41 @@ static struct sl_tcp_chunk copied(const uint8_t *bytes, uint32_t len)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
-// A packet of data: into the queue, through the link, lost or not.
-static void forward(const uint8_t *bytes, uint32_t len)
+static uint64_t now_us(void)
 {
-    uint64_t now_ns = path_clock_us() * 1000, start = link_free_ns > now_ns ? link_free_ns : now_ns;
+    struct timespec t;
 
-    if (start - now_ns > queue_limit_ns)
-        return;
-    link_free_ns = start + (uint64_t)len * 8000 / want.rate_mbit;
-    if (path_random(&path, 100000) < want.loss)
-        return;
-    path_put(&path, bytes, len, RECEIVER, (link_free_ns + want.rtt_ms * 500000ull) / 1000);
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static void backward(const uint8_t *bytes, uint32_t len)
+// Data goes through a link with a round trip's worth of queue, 64 packets at least; acknowledgements have none.
+static void paths_make(void)
 {
-    path_put(&path, bytes, len, SENDER_KERNEL, path_clock_us() + want.rtt_ms * 500ull);
+    struct netpath_config data = {.rate_bps = want.rate_mbit * 1000000ull, .delay_us = want.rtt_ms * 500,
+                                  .loss = want.loss * 10};
+    struct netpath_config back = {.delay_us = want.rtt_ms * 500};
+
+    data.queue_bytes = tcp_max_u32(want.rtt_ms * want.rate_mbit * 125, 64 * 1500);
+    paths[RECEIVER] = netpath_new(&data, want.seed, PATH_ROOM, PACKET);
+    paths[SENDER_KERNEL] = netpath_new(&back, want.seed, PATH_ROOM, PACKET);
+    if (!paths[0] || !paths[1])
+        die("the path");
 }
 
 static bool send_out(void *context, const struct sl_tcp_out *out)
 {
-    uint8_t packet[PATH_PACKET];
+    uint8_t packet[PACKET];
     unsigned at = sl_tcp_write_headers(out, 0, packet);
 
     (void)context;
     for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
         memcpy(packet + at, out->pieces[i].data, out->pieces[i].len);
-    forward(packet, at);
+    netpath_put(paths[RECEIVER], now_us(), packet, at, 0);
     return true;
 }
 
-static void to_sender(const struct path_packet *packet)
+static void to_sender(const struct netpath_packet *packet)
 {
     struct sl_tcp_in in;
 
@@ -114,35 +121,29 @@ static void to_sender(const struct path_packet *packet)
         return;
     if (in.payload.len)
         in.payload = copied(in.payload.data, in.payload.len);
-    if (!sl_tcp_input(tcp, &in, path_clock_us()))
+    if (!sl_tcp_input(tcp, &in, now_us()))
         free(in.payload.owner);
 }
 
-static void path_run(void)
+static void paths_run(void)
 {
-    struct path_packet packet;
+    struct netpath_packet packet;
 
-    while (path_take(&path, path_clock_us(), &packet)) {
-        if (packet.to == SENDER_KERNEL)
-            to_sender(&packet);
-        else if (write(tun[RECEIVER], packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
+    while (netpath_take(paths[RECEIVER], now_us(), &packet))
+        if (write(tun[RECEIVER], packet.bytes, packet.len) < 0 && errno != EINVAL && errno != ENOBUFS)
             die("tun");
-        free(packet.bytes);
-    }
+    while (netpath_take(paths[SENDER_KERNEL], now_us(), &packet))
+        to_sender(&packet);
 }
 
 static void tun_read(enum side side)
 {
-    uint8_t packet[PATH_PACKET];
+    uint8_t packet[PACKET];
     ssize_t len;
 
     for (unsigned i = 0; i < 64 && (len = read(tun[side], packet, sizeof(packet))) > 0; i++) {
-        if ((packet[0] >> 4) != 4)
-            continue;
-        if (side == SENDER_KERNEL)
-            forward(packet, (uint32_t)len);
-        else
-            backward(packet, (uint32_t)len);
+        if ((packet[0] >> 4) == 4)
+            netpath_put(paths[side == SENDER_KERNEL ? RECEIVER : SENDER_KERNEL], now_us(), packet, (uint32_t)len, 0);
     }
 }
 
@@ -167,13 +168,13 @@ static void set_up(void)
     struct sockaddr_in address = address_of("10.99.1.1", PORT);
     int one = 1;
 
-    if (unshare(CLONE_NEWNET) || (tun[SENDER_KERNEL] = path_tun("race0")) < 0)
+    if (unshare(CLONE_NEWNET) || (tun[SENDER_KERNEL] = tun_open("race0")) < 0)
         die("a network namespace with a TUN device (root is needed)");
     run("ip addr add 10.99.0.1/24 dev race0 && ip link set race0 up txqueuelen 1000 && ip route add 10.99.1.0/24 dev race0");
     for (unsigned i = 0; i < n_flows; i++)
         if (!flows[i].ours && (flows[i].sends = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) < 0)
             die("socket");
-    if (unshare(CLONE_NEWNET) || (tun[RECEIVER] = path_tun("race1")) < 0)
+    if (unshare(CLONE_NEWNET) || (tun[RECEIVER] = tun_open("race1")) < 0)
         die("a network namespace with a TUN device");
     run("ip addr add 10.99.1.1/24 dev race1 && ip link set race1 up txqueuelen 1000 && ip route add 10.99.0.0/24 dev race1");
     listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -195,7 +196,7 @@ static void begin(unsigned i)
         options.congestion = want.congestion;
         options.ecn = false;
         flows[i].conn = sl_tcp_connect(tcp, &our_ip, htons((uint16_t)(20000 + i)), &receiver_ip, htons(PORT), &options, NULL,
-                                       path_clock_us(), NULL);
+                                       now_us(), NULL);
         return;
     }
     if (setsockopt(flows[i].sends, IPPROTO_TCP, 13 /* TCP_CONGESTION */, want.congestion, (socklen_t)strlen(want.congestion)) &&
@@ -211,7 +212,7 @@ static void feed(struct flow *flow)
     struct sl_tcp_chunk chunk = {zeros, PIECE, PIECE, NULL};
 
     if (flow->ours)
-        while (sl_tcp_send(flow->conn, &chunk, path_clock_us()) == 0)
+        while (sl_tcp_send(flow->conn, &chunk, now_us()) == 0)
             ;
     else
         while (send(flow->sends, zeros, PIECE, MSG_NOSIGNAL) > 0)
@@ -239,20 +240,20 @@ static void drain(struct flow *flow)
 
 static void race(void)
 {
-    uint64_t end_us = path_clock_us() + want.seconds * 1000000ull;
+    uint64_t end_us = now_us() + want.seconds * 1000000ull;
     struct sl_tcp_event event;
 
-    while (path_clock_us() < end_us) {
+    while (now_us() < end_us) {
         tun_read(SENDER_KERNEL);
         tun_read(RECEIVER);
-        path_run();
-        sl_tcp_tick(tcp, path_clock_us());
+        paths_run();
+        sl_tcp_tick(tcp, now_us());
         accept_all();
         for (unsigned i = 0; i < n_flows; i++) {
             feed(&flows[i]);
             drain(&flows[i]);
         }
-        sl_tcp_output(tcp, path_clock_us());
+        sl_tcp_output(tcp, now_us());
         while (sl_tcp_event(tcp, &event))
             if (event.bits & SL_TCP_ENDED)
                 die("a flow of ours ended");
@@ -295,18 +296,14 @@ int main(int argc, char **argv)
     struct sl_tcp_config config = {.connections = 64, .time_waits = 16, .listeners = 1, .buffers_held = 1u << 16,
                                    .segments_held = 1u << 16, .rx_bytes = 1u << 28, .tx_bytes = 1u << 28,
                                    .buffers = &buffers, .send = send_out};
-    uint64_t bdp_ns;
 
     read_arguments(argc, argv);
-    path_init(&path, 1u << 16, want.seed);
+    paths_make();
     config.entropy[0] = want.seed;
-    config.now_us = path_clock_us();
+    config.now_us = now_us();
     tcp = sl_tcp_new(&config);
     if (!tcp)
         die("memory");
-    bdp_ns = want.rtt_ms * 1000000ull; // a round trip's worth of queue, but 64 packets
-    queue_limit_ns = 64ull * 1500 * 8000 / want.rate_mbit;
-    queue_limit_ns = bdp_ns > queue_limit_ns ? bdp_ns : queue_limit_ns;
     set_up();
     for (unsigned i = 0; i < n_flows; i++)
         begin(i);
