@@ -76,10 +76,11 @@ static int connect_error(struct rig *rig, void (*spoil)(struct sl_tcp_options *)
 
     if (spoil)
         spoil(&options);
-    if (sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL, rig->now_us,
-                       &error))
+    if (sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
+                       rig->now_us, &error))
         return 0;
-    assert_null(sl_tcp_listen(rig->tcp, &rig->local, 0, &options, NULL, NULL)); // a port is needed, and NULL for error borne
+    assert_null(sl_tcp_listen(rig->tcp, &rig->local, 0, &options, NULL,
+                              NULL)); // a port is needed, and NULL for error borne
     return error;
 }
 
@@ -115,7 +116,8 @@ static void no_algorithm(struct sl_tcp_options *options)
 
 static void options_that_make_no_sense_are_refused(void **state)
 {
-    static void (*const spoils[])(struct sl_tcp_options *) = {no_mtu, no_rx, huge_rx, no_tx, no_hops, no_algorithm};
+    static void (*const spoils[])(struct sl_tcp_options *) = {no_mtu, no_rx,   huge_rx,
+                                                              no_tx,  no_hops, no_algorithm};
 
     for (unsigned i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
         struct rig *rig = rig_new();
@@ -167,8 +169,8 @@ static void a_full_engine_refuses_and_recovers(void **state)
     assert_int_equal(connect_error(rig, NULL), -ENOBUFS);
     sl_tcp_close(conn, rig->now_us);
     rig_flush(rig);
-    assert_non_null(sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                                   rig->now_us, &error));
+    assert_non_null(sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port,
+                                   &options, NULL, rig->now_us, &error));
     rig_free(rig);
 }
 
@@ -255,8 +257,15 @@ static void received_bytes_stay_where_they_came_in(void **state)
     struct rig *rig = rig_new();
     struct sl_tcp_conn *conn = script_open(rig);
     struct sl_tcp_chunk chunk = rig_chunk(0, 50), got;
-    struct sl_tcp_in in = {.src = rig->remote, .dst = rig->local, .sport = rig->remote_port, .dport = rig->local_port,
-                           .seq = rig->peer_isn + 1, .ack = rig->isn + 1, .window = 65535, .flags = ACK, .payload = chunk};
+    struct sl_tcp_in in = {.src = rig->remote,
+                           .dst = rig->local,
+                           .sport = rig->remote_port,
+                           .dport = rig->local_port,
+                           .seq = rig->peer_isn + 1,
+                           .ack = rig->isn + 1,
+                           .window = 65535,
+                           .flags = ACK,
+                           .payload = chunk};
 
     assert_true(sl_tcp_input(rig->tcp, &in, rig->now_us));
     assert_int_equal(sl_tcp_read(conn, 100, &got, rig->now_us), 1);
@@ -398,7 +407,8 @@ static void slots_are_used_again_and_again(void **state)
     rig_free(rig);
 }
 
-// ---- a device that is full --------------------------------------------------------------------------------------------
+// ---- a device that is full
+// --------------------------------------------------------------------------------------------
 static void what_could_not_be_sent_is_sent_again(void **state)
 {
     struct rig *rig = rig_new();

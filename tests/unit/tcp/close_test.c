@@ -305,7 +305,8 @@ static void rfc9293_3_6_sending_goes_on_after_the_peers_fin(void **state)
 
 static void sending_after_shutdown_is_refused(void **state)
 {
-    static const enum sl_tcp_state states[] = {SL_TCP_FIN_WAIT_1, SL_TCP_FIN_WAIT_2, SL_TCP_CLOSING, SL_TCP_LAST_ACK};
+    static const enum sl_tcp_state states[] = {SL_TCP_FIN_WAIT_1, SL_TCP_FIN_WAIT_2, SL_TCP_CLOSING,
+                                               SL_TCP_LAST_ACK};
 
     for (unsigned i = 0; i < 4; i++) {
         struct rig *rig = rig_new();

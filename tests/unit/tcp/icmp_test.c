@@ -4,8 +4,13 @@
 
 static void icmp(struct rig *rig, enum sl_tcp_icmp kind, uint32_t seq, uint32_t mtu)
 {
-    struct sl_tcp_icmp_in in = {.local = rig->local, .remote = rig->remote, .local_port = rig->local_port,
-                                .remote_port = rig->remote_port, .seq = rig->isn + seq, .kind = kind, .mtu = mtu};
+    struct sl_tcp_icmp_in in = {.local = rig->local,
+                                .remote = rig->remote,
+                                .local_port = rig->local_port,
+                                .remote_port = rig->remote_port,
+                                .seq = rig->isn + seq,
+                                .kind = kind,
+                                .mtu = mtu};
 
     sl_tcp_icmp(rig->tcp, &in, rig->now_us);
     rig_flush(rig);
@@ -65,7 +70,8 @@ static void shld_25_a_soft_error_is_why_a_connect_that_times_out_failed(void **s
 // MUST-56; SHLD-26 would have hard ones abort: RFC 5927 section 5.2 tells why nobody does.
 static void rfc5927_5_2_no_error_ends_an_established_connection(void **state)
 {
-    static const enum sl_tcp_icmp kinds[] = {SL_TCP_ICMP_UNREACHABLE, SL_TCP_ICMP_PORT, SL_TCP_ICMP_PROHIBITED};
+    static const enum sl_tcp_icmp kinds[] = {SL_TCP_ICMP_UNREACHABLE, SL_TCP_ICMP_PORT,
+                                             SL_TCP_ICMP_PROHIBITED};
 
     for (unsigned i = 0; i < 3; i++) {
         struct rig *rig = rig_new();
@@ -84,7 +90,8 @@ static void rfc5927_5_2_no_error_ends_an_established_connection(void **state)
 
 static void errors_do_not_end_other_states_either(void **state)
 {
-    static const enum sl_tcp_state states[] = {SL_TCP_SYN_RECEIVED, SL_TCP_FIN_WAIT_1, SL_TCP_CLOSING, SL_TCP_LAST_ACK};
+    static const enum sl_tcp_state states[] = {SL_TCP_SYN_RECEIVED, SL_TCP_FIN_WAIT_1, SL_TCP_CLOSING,
+                                               SL_TCP_LAST_ACK};
 
     for (unsigned i = 0; i < 4; i++) {
         struct rig *rig = rig_new();
@@ -103,8 +110,12 @@ static void rfc5927_4_1_only_a_number_in_flight_counts(void **state)
         const char *name;
         uint32_t seq;
         bool counts;
-    } rows[] = {{"before what was acknowledged", 0, false}, {"first in flight", 1, true}, {"last in flight", 100, true},
-                {"next to be sent", 101, false}, {"far ahead", 0x10000000, false}, {"far behind", 0xf0000000, false}};
+    } rows[] = {{"before what was acknowledged", 0, false},
+                {"first in flight", 1, true},
+                {"last in flight", 100, true},
+                {"next to be sent", 101, false},
+                {"far ahead", 0x10000000, false},
+                {"far behind", 0xf0000000, false}};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rig *rig = rig_new();
@@ -172,8 +183,8 @@ static void an_mtu_is_only_ever_lowered_and_not_below_the_floor(void **state)
     static const struct {
         uint32_t told;
         uint16_t then;
-    } rows[] = {{1500, 1500}, {9000, 1500}, {1499, 1499}, {1280, 1280}, {576, 576}, {575, 576}, {296, 576}, {68, 576}, {1, 1492},
-                {0, 1492}, {0xffffffff, 1492}};
+    } rows[] = {{1500, 1500}, {9000, 1500}, {1499, 1499}, {1280, 1280}, {576, 576},        {575, 576},
+                {296, 576},   {68, 576},    {1, 1492},    {0, 1492},    {0xffffffff, 1492}};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rig *rig = rig_new();

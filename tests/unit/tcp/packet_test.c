@@ -11,8 +11,16 @@ struct packet {
 
 static struct sl_tcp_out segment(bool v6)
 {
-    struct sl_tcp_out out = {.sport = 0x1234, .dport = 0x5678, .seq = 0x01020304, .ack = 0x05060708, .window = 0x1122,
-                             .flags = ACK | PSH, .hop_limit = 61, .traffic_class = 0xb8, .ecn = SL_ECN_ECT0, .urgent = 9};
+    struct sl_tcp_out out = {.sport = 0x1234,
+                             .dport = 0x5678,
+                             .seq = 0x01020304,
+                             .ack = 0x05060708,
+                             .window = 0x1122,
+                             .flags = ACK | PSH,
+                             .hop_limit = 61,
+                             .traffic_class = 0xb8,
+                             .ecn = SL_ECN_ECT0,
+                             .urgent = 9};
 
     sl_ip_parse(v6 ? "2001:db8::1" : "192.0.2.1", &out.src);
     sl_ip_parse(v6 ? "2001:db8::2" : "192.0.2.2", &out.dst);
@@ -165,12 +173,19 @@ struct lie {
 
 static void headers_that_lie_are_refused(void **state)
 {
-    static const struct lie v4[] = {{"version 5", 0, 0x55},          {"header of 16 bytes", 0, 0x44}, {"header longer than the packet", 0, 0x4f},
-                                    {"total length 0", 3, 0},        {"total length of the header", 3, 20},
-                                    {"more fragments", 6, 0x20},     {"fragment offset", 7, 1},       {"UDP", 9, 17},
-                                    {"data offset of 16 bytes", 32, 0x40}, {"data offset beyond the end", 32, 0xf0}};
-    static const struct lie v6[] = {{"version 5", 0, 0x50}, {"payload length 0", 5, 0}, {"payload length 19", 5, 19},
-                                    {"an extension header", 6, 0}, {"data offset of 0", 52, 0}, {"data offset beyond the end", 52, 0xf0}};
+    static const struct lie v4[] = {{"version 5", 0, 0x55},
+                                    {"header of 16 bytes", 0, 0x44},
+                                    {"header longer than the packet", 0, 0x4f},
+                                    {"total length 0", 3, 0},
+                                    {"total length of the header", 3, 20},
+                                    {"more fragments", 6, 0x20},
+                                    {"fragment offset", 7, 1},
+                                    {"UDP", 9, 17},
+                                    {"data offset of 16 bytes", 32, 0x40},
+                                    {"data offset beyond the end", 32, 0xf0}};
+    static const struct lie v6[] = {{"version 5", 0, 0x50},       {"payload length 0", 5, 0},
+                                    {"payload length 19", 5, 19}, {"an extension header", 6, 0},
+                                    {"data offset of 0", 52, 0},  {"data offset beyond the end", 52, 0xf0}};
 
     for (int family = 0; family < 2; family++)
         for (unsigned i = 0; i < (family ? sizeof(v6) : sizeof(v4)) / sizeof(v4[0]); i++) {
@@ -267,7 +282,8 @@ static void random_bytes_do_no_harm(void **state)
             packet.bytes[(random >> 40) % 60] = (uint8_t)(random >> 33);
         }
         if (sl_tcp_read_packet(&in, packet.bytes, packet.len, true) == 0) {
-            assert_true(in.payload.data >= packet.bytes && in.payload.data + in.payload.len <= packet.bytes + packet.len);
+            assert_true(in.payload.data >= packet.bytes &&
+                        in.payload.data + in.payload.len <= packet.bytes + packet.len);
             assert_true(in.options + in.options_len == in.payload.data);
         }
     }

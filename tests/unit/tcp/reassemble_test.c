@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text out of order (RFC 9293 section 3.10.7.4, seventh check): against a naive map of bytes, its bounds, and what is told
-// of it by SACK (RFC 2018) and DSACK (RFC 2883).
+// Text out of order (RFC 9293 section 3.10.7.4, seventh check): against a naive map of bytes, its bounds, and what is
+// told of it by SACK (RFC 2018) and DSACK (RFC 2883).
 #include <string.h>
 #include "script.h"
 
@@ -40,7 +40,8 @@ static void expect_blocks(struct rig *rig, const uint32_t (*blocks)[2], unsigned
     if (out->options.n_sacks != n || (n != 0) != !!(out->options.present & TCP_OPTION_SACK))
         fail_msg("%u blocks were told; expected %u", out->options.n_sacks, n);
     for (unsigned i = 0; i < n; i++) {
-        uint32_t start = out->options.sacks[i].start - rig->peer_isn, end = out->options.sacks[i].end - rig->peer_isn;
+        uint32_t start = out->options.sacks[i].start - rig->peer_isn,
+                 end = out->options.sacks[i].end - rig->peer_isn;
 
         if (start != blocks[i][0] || end != blocks[i][1])
             fail_msg("block %u is %u to %u; expected %u to %u", i, start, end, blocks[i][0], blocks[i][1]);
@@ -73,7 +74,8 @@ static void random_segments_read_as_a_map_of_bytes_would(void **state)
             while (have[next])
                 next++;
             if (rig_info(conn).rcv_nxt - rig->peer_isn - 1 != next)
-                fail_msg("seed %u step %u: rcv_nxt %u; expected %u", seed, step, rig_info(conn).rcv_nxt - rig->peer_isn - 1, next);
+                fail_msg("seed %u step %u: rcv_nxt %u; expected %u", seed, step,
+                         rig_info(conn).rcv_nxt - rig->peer_isn - 1, next);
             if (draw(5) == 0)
                 read += rig_read(rig, conn, read);
         }

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What strangers must not guess: SipHash-2-4, initial sequence numbers (RFC 6528), timestamp offsets, Fast Open cookies.
+// What strangers must not guess: SipHash-2-4, initial sequence numbers (RFC 6528), timestamp offsets, Fast Open
+// cookies.
 #include <string.h>
 #include "script.h"
 
 static const struct tcp_secret other = {{0x1111111111111111, 0x2222222222222222}};
 
-// Appendix A of the paper: key 00 01 … 0f, input 00 01 … 0e; and the reference implementation's vectors of other lengths.
+// Appendix A of the paper: key 00 01 … 0f, input 00 01 … 0e; and the reference implementation's vectors of other
+// lengths.
 static void siphash_2_4_gives_the_official_vectors(void **state)
 {
     static const struct tcp_secret key = {{0x0706050403020100, 0x0f0e0d0c0b0a0908}};
     static const struct {
         unsigned len;
         uint64_t hash;
-    } rows[] = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {7, 0xab0200f58b01d137},
+    } rows[] = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd},  {7, 0xab0200f58b01d137},
                 {8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5}, {63, 0x958a324ceb064572}};
     uint8_t input[64];
 
@@ -137,7 +139,8 @@ static void a_cookie_says_what_was_put_in_for_any_tuple_and_number(void **state)
         t.remote_port = (sl_be16)(random >> 20);
         t.remote.b[13] = (uint8_t)(random >> 40);
         if (i & 1) {
-            syn.present |= TCP_OPTION_TIMESTAMPS | (i & 2 ? TCP_OPTION_SACK_PERMITTED : 0) | (i & 4 ? TCP_OPTION_WSCALE : 0);
+            syn.present |= TCP_OPTION_TIMESTAMPS | (i & 2 ? TCP_OPTION_SACK_PERMITTED : 0) |
+                           (i & 4 ? TCP_OPTION_WSCALE : 0);
             syn.wscale = i / 8 % 15;
         }
         cookie = tcp_cookie_make(&other, &t, isn, &syn, i & 16, i * 1000000ull, &tsval);

@@ -157,7 +157,8 @@ static void rfc6191_2_a_syn_opens_anew_where_it_cannot_be_old(void **state)
 
         if (rows[i].stamped)
             syn.present |= TCP_OPTION_TIMESTAMPS, syn.tsval = TSVAL + (uint32_t)rows[i].tsval;
-        RIG_PUT(rig, .flags = SYN, .seq = rows[i].seq, .window = 65535, .options = syn, .no_timestamps = true);
+        RIG_PUT(rig, .flags = SYN, .seq = rows[i].seq, .window = 65535, .options = syn,
+                .no_timestamps = true);
         out = rig_take(rig);
         opened = out && out->out.flags == (SYN | ACK);
         if (opened != rows[i].opens)
@@ -213,8 +214,8 @@ static struct sl_tcp_conn *connect_again(struct rig *rig, int *error)
     struct sl_tcp_options options = rig_options();
 
     *error = 0;
-    return sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, error);
+    return sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, error);
 }
 
 static void connect_from_a_waiting_tuple_needs_timestamps_and_a_second(void **state)

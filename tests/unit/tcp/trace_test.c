@@ -85,7 +85,8 @@ static bool has(struct rig *rig, uint32_t slot, enum tcp_trace_event event, uint
     const struct tcp_trace_record *record;
     uint32_t lost;
 
-    for (uint32_t i = 0; (record = tcp_trace_get(&rig->tcp->traces[slot], conn->traced, i, &lost)) != NULL; i++)
+    for (uint32_t i = 0; (record = tcp_trace_get(&rig->tcp->traces[slot], conn->traced, i, &lost)) != NULL;
+         i++)
         if (record->event == event && record->small == small)
             return true;
     return false;

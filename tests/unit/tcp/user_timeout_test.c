@@ -18,7 +18,7 @@ static uint64_t lasts(struct rig *rig, uint64_t most_us, int error)
 
     while (!(script_events(rig, &told) & SL_TCP_ENDED)) {
         if (rig->now_us - from > most_us)
-            fail_msg("still there after %lu s", (rig->now_us - from) / RIG_S);
+            fail_msg("still there after %lu s", (unsigned long)((rig->now_us - from) / RIG_S));
         rig_wait(rig, 50 * RIG_MS);
     }
     assert_int_equal(told, error);
@@ -67,7 +67,8 @@ static void rfc5482_a_user_timeout_ends_it_in_time(void **state)
         options.user_timeout_ms = seconds[i] * 1000;
         rig = opened(&conn, options);
         rig_send(rig, conn, 0, 100);
-        assert_in_range(lasts(rig, 3000 * RIG_S, -ETIMEDOUT), seconds[i] * RIG_S, seconds[i] * RIG_S + 100 * RIG_MS);
+        assert_in_range(lasts(rig, 3000 * RIG_S, -ETIMEDOUT), seconds[i] * RIG_S,
+                        seconds[i] * RIG_S + 100 * RIG_MS);
         rig_free(rig);
     }
 }

@@ -30,9 +30,10 @@ static void wheel_free(struct tcp_wheel *wheel)
 
 static void a_timer_never_comes_early_and_at_most_a_tick_late(void **state)
 {
-    static const uint64_t delays[] = {1,       63,       64,        65,         1000,        16383,        16384,         16385,
-                                      4194303, 4194304,  4194305,   60000000,   1073741823,  1073741824,   1073741825,    3600000000,
-                                      86400000000ull, 137000000000ull};
+    static const uint64_t delays[] = {
+        1,          63,         64,         65,         1000,           16383,
+        16384,      16385,      4194303,    4194304,    4194305,        60000000,
+        1073741823, 1073741824, 1073741825, 3600000000, 86400000000ull, 137000000000ull};
 
     for (unsigned i = 0; i < sizeof(delays) / sizeof(delays[0]); i++)
         for (uint64_t start = 0; start < 1000000; start += 99991) {
@@ -150,7 +151,9 @@ static void at_random_it_gives_what_a_list_would(void **state)
             assert_int_equal(wheel->n_armed, armed);
             if (armed && tcp_wheel_next_us(wheel) > first + TICK)
                 fail_msg("told %lu, first is %lu", tcp_wheel_next_us(wheel), first);
-            now = draw() % 2 ? now + scale() / 16 : armed && tcp_wheel_next_us(wheel) > now ? tcp_wheel_next_us(wheel) : now;
+            now = draw() % 2                                ? now + scale() / 16
+                  : armed && tcp_wheel_next_us(wheel) > now ? tcp_wheel_next_us(wheel)
+                                                            : now;
             give_out(wheel, due, now);
         }
         wheel_free(wheel);
