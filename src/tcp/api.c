@@ -184,11 +184,22 @@ static bool may_queue(const struct tcp_conn *conn)
 }
 
 // As much as is free, and no more than options.tx_bytes: see tcp_rx_room().
-static bool tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.tx_bytes > tcp->tx_charge ? tcp->config.tx_bytes - tcp->tx_charge : 0;
 
     return conn->tx_charge >= tcp_min_u64(conn->options.tx_bytes, free);
+}
+
+// An acknowledgement will tell whoever has something queued. Who has nothing, as others hold it all, has to look himself.
+static int no_room(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
+{
+    conn->flags |= TCP_WANT_WRITE;
+    if (conn->tx_head == TCP_NONE) {
+        conn->write_us = tcp->now_us + TCP_LOOK_AGAIN_US;
+        tcp_arm(tcp, conn);
+    }
+    return error;
 }
 
 static void queue(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index, const struct sl_tcp_chunk *chunk)
@@ -222,15 +233,11 @@ int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, ui
         return conn->state == SL_TCP_CLOSED && conn->error ? conn->error : -EPIPE;
     if (chunk->len == 0 || chunk->charge < chunk->len)
         return -EINVAL;
-    if (tx_full(tcp, conn)) {
-        conn->flags |= TCP_WANT_WRITE;
-        return -EAGAIN;
-    }
+    if (tcp_tx_full(tcp, conn))
+        return no_room(tcp, conn, -EAGAIN);
     index = tcp_pool_get(&tcp->items);
-    if (index == TCP_NONE) {
-        conn->flags |= TCP_WANT_WRITE;
-        return -ENOBUFS;
-    }
+    if (index == TCP_NONE)
+        return no_room(tcp, conn, -ENOBUFS);
     queue(tcp, conn, index, chunk);
     tcp_want_output(tcp, conn);
     return 0;

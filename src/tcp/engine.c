@@ -134,6 +134,7 @@ static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     conn->rto_us = TCP_RTO_INITIAL_US;
     conn->rack_steps = 1;
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
+    conn->write_us = TCP_NEVER;
     conn->heard_us = conn->traced_from_us = now_us;
     conn->ts_offset = tcp_timestamp_offset(&tcp->secret, &conn->tuple);
 }
@@ -226,6 +227,7 @@ void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
     tcp_table_remove(tcp, &conn->tuple, tcp_conn_index(tcp, conn));
     tcp_wheel_disarm(&tcp->wheel, tcp_conn_index(tcp, conn));
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
+    conn->write_us = TCP_NEVER;
     conn->error = error;
     tcp_records_clear(tcp, conn);
     release_items(tcp, &conn->tx_head);
@@ -335,7 +337,7 @@ static uint64_t earliest(const struct tcp_conn *conn)
 {
     uint64_t due = tcp_min_u64(conn->rtx_us, tcp_min_u64(conn->delack_us, conn->slow_us));
 
-    return tcp_min_u64(due, conn->pace_due_us);
+    return tcp_min_u64(due, tcp_min_u64(conn->pace_due_us, conn->write_us));
 }
 
 // The wheel is touched only where a time moved forward: one that moved back is found out when the wheel calls.

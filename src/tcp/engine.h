@@ -45,6 +45,7 @@
 #define TCP_TIME_WAIT_US   (60 * TCP_S)                // 2 MSL, Linux's
 #define TCP_PAWS_AGE_US    (24ull * 24 * 3600 * TCP_S) // RFC 7323 section 5.5
 #define TCP_OOW_ACK_US     (500 * TCP_MS) // one answer in this time to segments out of the window, per connection
+#define TCP_LOOK_AGAIN_US  (10 * TCP_MS)  // of who waits for memory that others hold
 #define TCP_MIN_RTT_US     (300 * TCP_S) // how long a minimum of the round trip is believed
 
 // ---- what lies in pools -------------------------------------------------------------------------------------
@@ -204,6 +205,7 @@ struct tcp_conn {
     uint64_t slow_us;     // keepalive, FIN-WAIT-2, user timeout
     uint64_t pace_us;     // no new data before
     uint64_t pace_due_us; // the timer for it, where data waits
+    uint64_t write_us;    // when a sender who found no room and has nothing queued looks again
     uint64_t armed_us;    // what the wheel has
     uint64_t heard_us;    // last segment in
     uint64_t sent_us;     // last data out
@@ -423,6 +425,7 @@ void tcp_event_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint8_t bits);
 void tcp_want_output(struct sl_tcp *tcp, struct tcp_conn *conn);
 void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
                    uint32_t value);
+bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn);
 void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
 uint32_t tcp_random(struct sl_tcp *tcp);
 
@@ -509,6 +512,7 @@ bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
 void tcp_reassemble_take(struct sl_tcp *tcp,
                          struct tcp_conn *conn); // what rcv_nxt has reached moves into the queue
 void tcp_reassemble_clear(struct sl_tcp *tcp, struct tcp_conn *conn);
+void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn); // the furthest range; there must be one
 uint32_t tcp_window_select(struct sl_tcp *tcp,
                            struct tcp_conn *conn); // new rcv_edge; bytes to tell, unscaled
 bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn);

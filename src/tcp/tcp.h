@@ -184,8 +184,8 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local
                                    const struct sl_tcp_options *options, void *user, uint64_t now_us,
                                    int *error);
 
-// Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued, SL_TCP_WRITABLE will tell; -EPIPE:
-// shut down, or the connection has ended; -ENOBUFS: the engine has no room for now.
+// Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued; -ENOBUFS: the engine has no room for
+// now; of both SL_TCP_WRITABLE tells the end. -EPIPE: shut down, or the connection has ended.
 int sl_tcp_send(struct sl_tcp_conn *conn, const struct sl_tcp_chunk *chunk, uint64_t now_us);
 // The next bytes in order, at most `max`; the reference passes to the caller. 1: *chunk is filled; 0: the peer has sent
 // all; -EAGAIN: nothing yet; -ECONNRESET and other ends of the connection.

@@ -96,6 +96,13 @@ static void reorder_timeout(struct sl_tcp *tcp, struct tcp_conn *conn)
     tcp_want_output(tcp, conn);
 }
 
+// Nobody is left to close a connection whose caller has let go: a peer who shuts his window for minutes would pin its bytes
+// for as long as he likes (as Linux has it for orphans).
+static bool forsaken(const struct tcp_conn *conn)
+{
+    return tcp_has(conn, TCP_ORPHAN) && tcp_rto_backed_off(conn) >= TCP_RTO_MAX_US;
+}
+
 // RFC 9293 section 3.8.6.1: for as long as the peer answers (MUST-36, MUST-37); one that does not has the patience of data.
 static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
@@ -106,7 +113,7 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     }
     if (conn->stalled_us == 0)
         conn->stalled_us = now_us;
-    if (tcp_gives_up(conn, now_us, conn->probes)) {
+    if (tcp_gives_up(conn, now_us, conn->probes) || forsaken(conn)) {
         give_up(tcp, conn);
         return;
     }
@@ -205,6 +212,19 @@ static void slow_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         keepalive(tcp, conn, now_us);
 }
 
+static void write_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+{
+    conn->write_us = TCP_NEVER;
+    if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_head != TCP_NONE)
+        return;
+    if (tcp_tx_full(tcp, conn) || tcp->items.used == tcp->items.n) {
+        conn->write_us = now_us + TCP_LOOK_AGAIN_US;
+        return;
+    }
+    conn->flags &= ~(uint32_t)TCP_WANT_WRITE;
+    tcp_event_add(tcp, conn, SL_TCP_WRITABLE);
+}
+
 void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->state == SL_TCP_CLOSED)
@@ -217,6 +237,8 @@ void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
         conn->pace_due_us = TCP_NEVER;
         tcp_want_output(tcp, conn);
     }
+    if (conn->write_us <= now_us)
+        write_timeout(tcp, conn, now_us);
     if (conn->rtx_us <= now_us)
         rtx_timeout(tcp, conn, now_us);
     if (conn->state != SL_TCP_CLOSED && conn->slow_us <= now_us)

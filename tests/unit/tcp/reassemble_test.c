@@ -199,6 +199,53 @@ static void what_is_out_of_order_counts_as_memory(void **state)
     rig_free(rig);
 }
 
+// Else a hole at the front would wait for memory that what lies behind it holds, for ever.
+static void the_segment_that_lacks_displaces_what_lies_behind_it(void **state)
+{
+    for (unsigned pool = 0; pool < 2; pool++) {
+        struct sl_tcp_options options = rig_options();
+        struct sl_tcp_config config;
+        struct sl_tcp_conn *conn;
+        struct rig *rig;
+        uint32_t read = 0;
+
+        rig_config(&config);
+        if (pool)
+            config.buffers_held = 10;
+        else
+            config.rx_bytes = 20000;
+        rig = rig_new_with(&config, false);
+        conn = rig_open_passive(rig, &options, rig_full_syn(), 65535);
+        for (uint32_t i = 1; i < 40; i++)
+            say(rig, ACK, 1 + i * 1000, 900, 1);
+        for (uint32_t i = 0; i < 400; i++) {
+            say(rig, ACK, 1 + i * 100, 100, 1);
+            read += rig_read(rig, conn, read);
+        }
+        assert_int_equal(read, 40000);
+        rig_free(rig);
+    }
+}
+
+static void what_was_displaced_is_told_no_longer(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct sl_tcp_config config;
+    struct rig *rig;
+
+    rig_config(&config);
+    config.rx_bytes = 4000;
+    rig = rig_new_with(&config, false);
+    rig_open_passive(rig, &options,
+                     (struct tcp_options){.present = TCP_OPTION_MSS | TCP_OPTION_SACK_PERMITTED, .mss = 1460}, 65535);
+    say(rig, ACK, 1001, 900, 1);
+    say(rig, ACK, 3001, 900, 1);
+    expect_blocks(rig, BLOCKS({3001, 3901}, {1001, 1901}));
+    say(rig, ACK, 1, 500, 1);
+    expect_blocks(rig, BLOCKS({1001, 1901}));
+    rig_free(rig);
+}
+
 static void a_reset_or_abort_gives_all_of_it_back(void **state)
 {
     struct sl_tcp_conn *conn;
@@ -400,6 +447,8 @@ int main(void)
         T(one_segment_over_all_ranges_replaces_them),
         T(buffers_of_bytes_twice_received_are_given_back),
         T(what_is_out_of_order_counts_as_memory),
+        T(the_segment_that_lacks_displaces_what_lies_behind_it),
+        T(what_was_displaced_is_told_no_longer),
         T(a_reset_or_abort_gives_all_of_it_back),
         T(rfc2018_4_the_first_block_is_of_the_latest_segment),
         T(rfc2018_4_blocks_that_meet_become_one),

@@ -133,6 +133,22 @@ static void must_34_a_shrunken_window_is_borne(void **state)
     rig_free(rig);
 }
 
+// RFC 9293 appendix A.2: with snd_nxt behind the edge a strict peer would drop our acknowledgements.
+static void acknowledgements_stay_within_a_shrunken_window(void **state)
+{
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
+
+    rig_send(rig, conn, 0, 6 * MSS);
+    rig_drop_out(rig);
+    window(rig, 1, 1, 2 * MSS);
+    RIG_PUT(rig, .flags = ACK, .seq = 101, .len = 100, .ack = 1, .window = 2 * MSS);
+    rig_expect(rig, ACK, 1 + 2 * MSS, 0, 1);
+    RIG_PUT(rig, .flags = ACK, .seq = 1, .len = 100, .ack = 1 + 2 * MSS, .window = 6 * MSS);
+    rig_expect(rig, ACK, 1 + 6 * MSS, 0, 201);
+    rig_free(rig);
+}
+
 static void shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers(void **state)
 {
     struct sl_tcp_conn *conn;
@@ -690,6 +706,39 @@ static void senders_share_the_engines_cap(void **state)
     rig_free(rig);
 }
 
+static void a_sender_starved_by_others_is_told_when_there_is_room(void **state)
+{
+    for (unsigned pool = 0; pool < 2; pool++) {
+        struct sl_tcp_options options = rig_options();
+        struct sl_tcp_config config;
+        struct sl_tcp_conn *greedy, *starved;
+        struct rig *rig;
+
+        rig_config(&config);
+        if (pool)
+            config.buffers_held = 1;
+        else
+            config.tx_bytes = 10000;
+        rig = rig_new_with(&config, false);
+        greedy = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
+        assert_int_equal(rig_send(rig, greedy, 0, 10000), 0);
+        rig_drop_out(rig);
+        rig->remote_port++;
+        starved = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
+        assert_int_equal(rig_send(rig, starved, 0, 100), pool ? -ENOBUFS : -EAGAIN);
+        script_events(rig, NULL);
+        rig_wait(rig, 100 * RIG_MS);
+        assert_int_equal(script_events(rig, NULL), 0);
+        sl_tcp_abort(greedy, rig->now_us);
+        rig_wait(rig, 50 * RIG_MS);
+        assert_int_equal(script_events(rig, NULL), SL_TCP_WRITABLE);
+        assert_int_equal(rig_send(rig, starved, 0, 100), 0);
+        rig_wait(rig, RIG_S);
+        assert_int_equal(script_events(rig, NULL), 0);
+        rig_free(rig);
+    }
+}
+
 static void buffers_that_run_out_are_said_and_survived(void **state)
 {
     struct sl_tcp_options options = rig_options();
@@ -725,6 +774,7 @@ int main(void)
         T(more_than_64_kb_are_sent_where_the_scale_allows),
         T(rfc9293_3_10_7_4_an_older_segment_does_not_change_the_window),
         T(must_34_a_shrunken_window_is_borne),
+        T(acknowledgements_stay_within_a_shrunken_window),
         T(shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers),
         T(shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely),
         T(must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered),
@@ -755,6 +805,7 @@ int main(void)
         T(a_newcomer_finds_room_beside_the_greedy),
         T(send_says_eagain_at_its_cap_and_tells_when_there_is_room),
         T(senders_share_the_engines_cap),
+        T(a_sender_starved_by_others_is_told_when_there_is_room),
         T(buffers_that_run_out_are_said_and_survived),
     };
 
