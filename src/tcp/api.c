@@ -399,7 +399,9 @@ void sl_tcp_abort(struct sl_tcp_conn *handle, uint64_t now_us)
         tcp_conn_free(tcp, conn);
         return;
     }
-    if (conn->state != SL_TCP_SYN_SENT && conn->state != SL_TCP_TIME_WAIT)
+    if (conn->state == SL_TCP_TIME_WAIT) // the next output acknowledges the FIN and moves it to where it waits
+        return;
+    if (conn->state != SL_TCP_SYN_SENT)
         tcp_send_reset(tcp, conn, now_us);
     tcp_end(tcp, conn, -ECONNABORTED);
 }

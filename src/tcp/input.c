@@ -119,6 +119,8 @@ static enum verdict check_reset(struct sl_tcp *tcp, struct tcp_conn *conn, const
 
     if (!(in->flags & SL_TCP_RST))
         return GO_ON;
+    if (conn->state == SL_TCP_TIME_WAIT) // RFC 1337, where it comes in one burst with the FIN
+        return STOP;
     if (in->seq != conn->rcv_nxt) {
         tcp_challenge(tcp, conn, in);
         return STOP;

@@ -347,6 +347,26 @@ static void cookies_begin_where_the_backlog_is_full(void **state)
     rig_free(rig);
 }
 
+static void where_cookies_never_go_the_backlog_drops(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct rig *rig = rig_new();
+
+    options.backlog = 4;
+    options.cookies_never = true;
+    rig_listen(rig, &options);
+    for (unsigned i = 0; i < 10; i++, rig->remote_port++)
+        RIG_PUT(rig, .flags = SYN, .window = 65535, .options = rig_bare_syn());
+    assert_int_equal(count_out(rig), 4);
+    assert_int_equal(COUNTER(rig, cookies_sent), 0);
+    assert_int_equal(COUNTER(rig, no_room), 6);
+    rig_wait(rig, 200 * RIG_S); // they have been forgotten
+    rig_drop_out(rig);
+    RIG_PUT(rig, .flags = SYN, .window = 65535, .options = rig_bare_syn());
+    assert_int_equal(count_out(rig), 1);
+    rig_free(rig);
+}
+
 static void they_end_where_it_has_room_again(void **state)
 {
     struct rig *rig = small_backlog(1);
@@ -440,6 +460,7 @@ int main(void)
         T(segments_that_are_no_third_segment_are_no_cookie),
         T(cookies_are_not_looked_for_when_none_were_sent),
         T(cookies_begin_where_the_backlog_is_full),
+        T(where_cookies_never_go_the_backlog_drops),
         T(they_end_where_it_has_room_again),
         T(a_flood_of_syns_leaves_established_connections_and_honest_newcomers_alone),
         T(a_full_engine_answers_with_cookies_and_takes_them_when_there_is_room),
