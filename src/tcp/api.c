@@ -303,8 +303,8 @@ int sl_tcp_read(struct sl_tcp_conn *handle, uint32_t max, struct sl_tcp_chunk *c
     else
         take_part(tcp, conn, max);
     conn->rx_unread -= chunk->len;
-    if (tcp_has(conn, TCP_URG_PENDING) && tcp_seq_le(conn->rcv_up, tcp_read_seq(conn)))
-        conn->flags &= ~(uint32_t)TCP_URG_PENDING;
+    if (conn->urgent && tcp_seq_le(conn->rcv_up, tcp_read_seq(conn)))
+        conn->urgent = false;
     if (conn->state == SL_TCP_CLOSED)
         return 1;
     tcp_rx_read(tcp, conn, chunk->len, now_us);
@@ -440,7 +440,7 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .rcv_nxt = conn->rcv_nxt,
         .rcv_wnd = tcp_rcv_wnd(conn),
         .rcv_unread = conn->rx_unread,
-        .rcv_urgent = tcp_has(conn, TCP_URG_PENDING) ? conn->rcv_up - tcp_read_seq(conn) : 0,
+        .rcv_urgent = conn->urgent ? conn->rcv_up - tcp_read_seq(conn) : 0,
         .cwnd = conn->cc.cwnd,
         .ssthresh = conn->cc.ssthresh,
         .pipe = tcp_pipe(conn),

@@ -126,7 +126,6 @@ enum tcp_conn_flag {
     TCP_CWND_LIMITED = 1 << 26, // the congestion window held output back since the last ACK
     TCP_SYN_NOW = 1 << 27,      // SYN or SYN-ACK is due at the next output
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
-    TCP_URG_PENDING = 1 << 29, // rcv_up is in front of the reader
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
 };
 
@@ -151,7 +150,7 @@ struct tcp_conn {
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
-    uint32_t rcv_up; // first byte that is not urgent, of TCP_URG_PENDING
+    uint32_t rcv_up; // first byte that is not urgent, where `urgent`
     uint16_t rcv_mss; // largest segment lately seen
     uint8_t n_ranges, n_sacks;
     uint8_t rcv_wscale, snd_wscale;
@@ -223,7 +222,7 @@ struct tcp_conn {
     uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
     bool event_listed, output_listed;
     uint8_t ts_shift;
-    uint8_t pad;
+    bool urgent; // rcv_up is in front of the reader
     int error;
     uint32_t ts_offset;
     uint32_t listener; // index, TCP_NONE
