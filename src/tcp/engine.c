@@ -340,11 +340,25 @@ static uint64_t earliest(const struct tcp_conn *conn)
     return tcp_min_u64(due, tcp_min_u64(conn->pace_due_us, conn->write_us));
 }
 
+// A timer that has doubled would look up long after the user's patience has ended.
+static void not_past_patience(const struct sl_tcp *tcp, struct tcp_conn *conn)
+{
+    uint64_t since = conn->state == SL_TCP_SYN_SENT ? conn->sent_us : conn->stalled_us;
+    uint64_t end = since + conn->options.user_timeout_ms * TCP_MS;
+
+    if (since && end > tcp->now_us &&
+        (conn->rtx == TCP_RTX_RTO || conn->rtx == TCP_RTX_PERSIST || conn->state == SL_TCP_SYN_SENT))
+        conn->rtx_us = tcp_min_u64(conn->rtx_us, end);
+}
+
 // The wheel is touched only where a time moved forward: one that moved back is found out when the wheel calls.
 void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
-    uint64_t due = earliest(conn);
+    uint64_t due;
 
+    if (conn->options.user_timeout_ms)
+        not_past_patience(tcp, conn);
+    due = earliest(conn);
     if (due >= conn->armed_us)
         return;
     conn->armed_us = due;

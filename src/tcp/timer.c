@@ -12,15 +12,6 @@ bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times)
     return times >= conn->options.retries;
 }
 
-// A timer that has doubled would look up long after the user's patience, counted from `since_us`, has ended.
-static void not_past_patience(struct tcp_conn *conn, uint64_t since_us, uint64_t now_us)
-{
-    uint64_t end_us = since_us + conn->options.user_timeout_ms * TCP_MS;
-
-    if (conn->options.user_timeout_ms && since_us && end_us > now_us)
-        conn->rtx_us = tcp_min_u64(conn->rtx_us, end_us);
-}
-
 static void give_up(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     tcp->counters.timed_out++;
@@ -54,8 +45,6 @@ static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_SYN_NOW;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
-    if (conn->state == SL_TCP_SYN_SENT)
-        not_past_patience(conn, conn->sent_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -77,7 +66,6 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);
     conn->rtx = TCP_RTX_RTO;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
-    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -123,7 +111,6 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     tcp_trace_add(tcp, conn, TCP_TRACE_PERSIST, conn->probes, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_WINDOW_PROBE;
     tcp_persist_arm(tcp, conn, now_us);
-    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 

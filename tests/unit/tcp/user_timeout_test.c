@@ -158,6 +158,9 @@ static void shld_9_trouble_can_be_seen_before_it_ends(void **state)
     rig_wait(rig, 20 * RIG_S);
     assert_in_range(rig_info(conn).backoff, 3, 8);
     say(rig, ACK, 1, 0, 101);
+    rig_send(rig, conn, 100, 100);
+    rig_wait(rig, 10 * RIG_MS);
+    say(rig, ACK, 1, 0, 201); // of what was sent once
     assert_int_equal(rig_info(conn).backoff, 0);
     rig_free(rig);
 }
