@@ -184,11 +184,22 @@ static bool may_queue(const struct tcp_conn *conn)
 }
 
 // As much as is free, and no more than options.tx_bytes: see tcp_rx_room().
-static bool tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.tx_bytes > tcp->tx_charge ? tcp->config.tx_bytes - tcp->tx_charge : 0;
 
     return conn->tx_charge >= tcp_min_u64(conn->options.tx_bytes, free);
+}
+
+// An acknowledgement will tell whoever has something queued. Who has nothing, as others hold it all, has to look himself.
+static int no_room(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
+{
+    conn->flags |= TCP_WANT_WRITE;
+    if (conn->tx_head == TCP_NONE) {
+        conn->write_us = tcp->now_us + TCP_LOOK_AGAIN_US;
+        tcp_arm(tcp, conn);
+    }
+    return error;
 }
 
 static void queue(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index, const struct sl_tcp_chunk *chunk)
@@ -222,15 +233,11 @@ int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, ui
         return conn->state == SL_TCP_CLOSED && conn->error ? conn->error : -EPIPE;
     if (chunk->len == 0 || chunk->charge < chunk->len)
         return -EINVAL;
-    if (tx_full(tcp, conn)) {
-        conn->flags |= TCP_WANT_WRITE;
-        return -EAGAIN;
-    }
+    if (tcp_tx_full(tcp, conn))
+        return no_room(tcp, conn, -EAGAIN);
     index = tcp_pool_get(&tcp->items);
-    if (index == TCP_NONE) {
-        conn->flags |= TCP_WANT_WRITE;
-        return -ENOBUFS;
-    }
+    if (index == TCP_NONE)
+        return no_room(tcp, conn, -ENOBUFS);
     queue(tcp, conn, index, chunk);
     tcp_want_output(tcp, conn);
     return 0;
@@ -296,8 +303,8 @@ int sl_tcp_read(struct sl_tcp_conn *handle, uint32_t max, struct sl_tcp_chunk *c
     else
         take_part(tcp, conn, max);
     conn->rx_unread -= chunk->len;
-    if (tcp_has(conn, TCP_URG_PENDING) && tcp_seq_le(conn->rcv_up, tcp_read_seq(conn)))
-        conn->flags &= ~(uint32_t)TCP_URG_PENDING;
+    if (conn->urgent && tcp_seq_le(conn->rcv_up, tcp_read_seq(conn)))
+        conn->urgent = false;
     if (conn->state == SL_TCP_CLOSED)
         return 1;
     tcp_rx_read(tcp, conn, chunk->len, now_us);
@@ -392,7 +399,9 @@ void sl_tcp_abort(struct sl_tcp_conn *handle, uint64_t now_us)
         tcp_conn_free(tcp, conn);
         return;
     }
-    if (conn->state != SL_TCP_SYN_SENT && conn->state != SL_TCP_TIME_WAIT)
+    if (conn->state == SL_TCP_TIME_WAIT) // the next output acknowledges the FIN and moves it to where it waits
+        return;
+    if (conn->state != SL_TCP_SYN_SENT)
         tcp_send_reset(tcp, conn, now_us);
     tcp_end(tcp, conn, -ECONNABORTED);
 }
@@ -431,7 +440,7 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .rcv_nxt = conn->rcv_nxt,
         .rcv_wnd = tcp_rcv_wnd(conn),
         .rcv_unread = conn->rx_unread,
-        .rcv_urgent = tcp_has(conn, TCP_URG_PENDING) ? conn->rcv_up - tcp_read_seq(conn) : 0,
+        .rcv_urgent = conn->urgent ? conn->rcv_up - tcp_read_seq(conn) : 0,
         .cwnd = conn->cc.cwnd,
         .ssthresh = conn->cc.ssthresh,
         .pipe = tcp_pipe(conn),

@@ -135,6 +135,7 @@ static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     conn->rto_us = TCP_RTO_INITIAL_US;
     conn->rack_steps = 1;
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
+    conn->write_us = TCP_NEVER;
     conn->heard_us = conn->traced_from_us = now_us;
     conn->ts_offset = tcp_timestamp_offset(&tcp->secret, &conn->tuple);
 }
@@ -240,6 +241,7 @@ void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
     tcp_table_remove(tcp, &conn->tuple, tcp_conn_index(tcp, conn));
     tcp_wheel_disarm(&tcp->wheel, tcp_conn_index(tcp, conn));
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
+    conn->write_us = TCP_NEVER;
     conn->error = error;
     tcp_records_clear(tcp, conn);
     release_items(tcp, &conn->tx_head);
@@ -349,14 +351,28 @@ static uint64_t earliest(const struct tcp_conn *conn)
 {
     uint64_t due = tcp_min_u64(conn->rtx_us, tcp_min_u64(conn->delack_us, conn->slow_us));
 
-    return tcp_min_u64(due, conn->pace_due_us);
+    return tcp_min_u64(due, tcp_min_u64(conn->pace_due_us, conn->write_us));
+}
+
+// A timer that has doubled would look up long after the user's patience has ended.
+static void not_past_patience(const struct sl_tcp *tcp, struct tcp_conn *conn)
+{
+    uint64_t since = conn->state == SL_TCP_SYN_SENT ? conn->sent_us : conn->stalled_us;
+    uint64_t end = since + conn->options.user_timeout_ms * TCP_MS;
+
+    if (since && end > tcp->now_us &&
+        (conn->rtx == TCP_RTX_RTO || conn->rtx == TCP_RTX_PERSIST || conn->state == SL_TCP_SYN_SENT))
+        conn->rtx_us = tcp_min_u64(conn->rtx_us, end);
 }
 
 // The wheel is touched only where a time moved forward: one that moved back is found out when the wheel calls.
 void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
-    uint64_t due = earliest(conn);
+    uint64_t due;
 
+    if (conn->options.user_timeout_ms)
+        not_past_patience(tcp, conn);
+    due = earliest(conn);
     if (due >= conn->armed_us)
         return;
     conn->armed_us = due;

@@ -45,6 +45,7 @@
 #define TCP_TIME_WAIT_US   (60 * TCP_S)                // 2 MSL, Linux's
 #define TCP_PAWS_AGE_US    (24ull * 24 * 3600 * TCP_S) // RFC 7323 section 5.5
 #define TCP_OOW_ACK_US     (500 * TCP_MS) // one answer in this time to segments out of the window, per connection
+#define TCP_LOOK_AGAIN_US  (10 * TCP_MS)  // of who waits for memory that others hold
 #define TCP_MIN_RTT_US     (300 * TCP_S) // how long a minimum of the round trip is believed
 
 // ---- what lies in pools -------------------------------------------------------------------------------------
@@ -127,7 +128,6 @@ enum tcp_conn_flag {
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
     TCP_MTU_PROBE_OUT = 1 << 29, // a segment larger than the MTU in use is on its way (RFC 4821)
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
-    TCP_URG_PENDING = 1u << 31, // rcv_up is in front of the reader
 };
 
 struct tcp_conn {
@@ -151,7 +151,7 @@ struct tcp_conn {
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
-    uint32_t rcv_up; // first byte that is not urgent, of TCP_URG_PENDING
+    uint32_t rcv_up; // first byte that is not urgent, where `urgent`
     uint16_t rcv_mss; // largest segment lately seen
     uint8_t n_ranges, n_sacks;
     uint8_t rcv_wscale, snd_wscale;
@@ -210,6 +210,7 @@ struct tcp_conn {
     uint64_t slow_us;     // keepalive, FIN-WAIT-2, user timeout
     uint64_t pace_us;     // no new data before
     uint64_t pace_due_us; // the timer for it, where data waits
+    uint64_t write_us;    // when a sender who found no room and has nothing queued looks again
     uint64_t armed_us;    // what the wheel has
     uint64_t heard_us;    // last segment in
     uint64_t sent_us;     // last data out
@@ -229,7 +230,7 @@ struct tcp_conn {
     uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
     bool event_listed, output_listed;
     uint8_t ts_shift;
-    uint8_t pad;
+    bool urgent; // rcv_up is in front of the reader
     int error;
     uint32_t ts_offset;
     uint32_t listener; // index, TCP_NONE
@@ -431,6 +432,7 @@ void tcp_event_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint8_t bits);
 void tcp_want_output(struct sl_tcp *tcp, struct tcp_conn *conn);
 void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
                    uint32_t value);
+bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn);
 void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
 uint32_t tcp_random(struct sl_tcp *tcp);
 
@@ -526,6 +528,7 @@ bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
 void tcp_reassemble_take(struct sl_tcp *tcp,
                          struct tcp_conn *conn); // what rcv_nxt has reached moves into the queue
 void tcp_reassemble_clear(struct sl_tcp *tcp, struct tcp_conn *conn);
+void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn); // the furthest range; there must be one
 uint32_t tcp_window_select(struct sl_tcp *tcp,
                            struct tcp_conn *conn); // new rcv_edge; bytes to tell, unscaled
 bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn);

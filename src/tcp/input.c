@@ -119,6 +119,8 @@ static enum verdict check_reset(struct sl_tcp *tcp, struct tcp_conn *conn, const
 
     if (!(in->flags & SL_TCP_RST))
         return GO_ON;
+    if (conn->state == SL_TCP_TIME_WAIT) // RFC 1337, where it comes in one burst with the FIN
+        return STOP;
     if (in->seq != conn->rcv_nxt) {
         tcp_challenge(tcp, conn, in);
         return STOP;
@@ -217,10 +219,10 @@ static void note_urgent(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
     uint32_t up = in->seq + in->urgent; // MUST-62: the first byte that is not urgent
 
     if (!(in->flags & SL_TCP_URG) || !tcp_receiving(conn) || tcp_seq_le(up, tcp_read_seq(conn)) ||
-        (tcp_has(conn, TCP_URG_PENDING) && tcp_seq_le(up, conn->rcv_up)))
+        (conn->urgent && tcp_seq_le(up, conn->rcv_up)))
         return;
     conn->rcv_up = up;
-    conn->flags |= TCP_URG_PENDING;
+    conn->urgent = true;
     tcp_event_add(tcp, conn, SL_TCP_URGENT);
 }
 

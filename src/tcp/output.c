@@ -92,6 +92,15 @@ static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_ou
     tcp_send_segment(tcp, out);
 }
 
+// A peer whose window shrank below what is in flight would drop what stands behind it, and its acknowledgement with it: the
+// right edge will do (as Linux). What scaling rounds off does not count.
+static uint32_t bare_seq(const struct tcp_conn *conn)
+{
+    uint32_t edge = conn->snd_una + conn->snd_wnd;
+
+    return tcp_seq_lt(edge + (1u << conn->snd_wscale) - 1, conn->snd_nxt) ? edge : conn->snd_nxt;
+}
+
 static void send_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
 {
     struct sl_tcp_out out;
@@ -511,7 +520,7 @@ void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     }
     conn->pace_due_us = TCP_NEVER;
     if (tcp_has(conn, TCP_DUP_ACK)) // each is a word of its own (RFC 5681): data would swallow it
-        send_ack(tcp, conn, conn->snd_nxt);
+        send_ack(tcp, conn, bare_seq(conn));
     if (still_sends(conn)) {
         send_probes(tcp, conn, now_us);
         send_lost(tcp, conn, now_us);
@@ -526,7 +535,7 @@ void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     if (tcp_has(conn, TCP_KEEPALIVE_NOW))
         send_probes(tcp, conn, now_us);
     if (tcp_has(conn, TCP_ACK_NOW) || tcp_window_update_due(tcp, conn))
-        send_ack(tcp, conn, conn->snd_nxt);
+        send_ack(tcp, conn, bare_seq(conn));
     if (conn->state == SL_TCP_TIME_WAIT)
         tcp_time_wait_enter(tcp, conn);
     else

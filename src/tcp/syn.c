@@ -195,7 +195,9 @@ void tcp_listen_input(struct sl_tcp *tcp, struct tcp_listener *listener, const s
     }
     if (!(in->flags & SL_TCP_SYN) || in->flags & SL_TCP_FIN)
         return;
-    if (without_state(tcp, listener))
+    if (listener->options.cookies_never && listener->half_open >= listener->options.backlog)
+        tcp->counters.no_room++;
+    else if (without_state(tcp, listener))
         tcp_send_cookie(tcp, listener, in, options);
     else
         half_open(tcp, listener, in, options, isn_floor);

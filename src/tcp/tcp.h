@@ -164,7 +164,7 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint8_t retries;          // of data, R2 (RFC 9293 section 3.8.3); user_timeout_ms rules where it is not 0
     uint32_t user_timeout_ms; // RFC 5482
     uint32_t fin_wait_2_ms;   // how long a closed connection waits for the peer's FIN; 0: for ever
-    uint32_t backlog;         // of a listener: half-open connections, beyond them cookies
+    uint32_t backlog;         // of a listener: half-open connections; beyond them cookies, or nothing where they never go
     bool cookies_always;      // of a listener: never a half-open connection
     bool cookies_never;
     uint8_t wscale_shift; // offered; 0xff: what rx_bytes needs
@@ -185,8 +185,8 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local
                                    const struct sl_tcp_options *options, void *user, uint64_t now_us,
                                    int *error);
 
-// Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued, SL_TCP_WRITABLE will tell; -EPIPE:
-// shut down, or the connection has ended; -ENOBUFS: the engine has no room for now.
+// Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued; -ENOBUFS: the engine has no room for
+// now; of both SL_TCP_WRITABLE tells the end. -EPIPE: shut down, or the connection has ended.
 int sl_tcp_send(struct sl_tcp_conn *conn, const struct sl_tcp_chunk *chunk, uint64_t now_us);
 // The next bytes in order, at most `max`; the reference passes to the caller. 1: *chunk is filled; 0: the peer has sent
 // all; -EAGAIN: nothing yet; -ECONNRESET and other ends of the connection.

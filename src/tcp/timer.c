@@ -12,15 +12,6 @@ bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times)
     return times >= conn->options.retries;
 }
 
-// A timer that has doubled would look up long after the user's patience, counted from `since_us`, has ended.
-static void not_past_patience(struct tcp_conn *conn, uint64_t since_us, uint64_t now_us)
-{
-    uint64_t end_us = since_us + conn->options.user_timeout_ms * TCP_MS;
-
-    if (conn->options.user_timeout_ms && since_us && end_us > now_us)
-        conn->rtx_us = tcp_min_u64(conn->rtx_us, end_us);
-}
-
 static void give_up(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     tcp->counters.timed_out++;
@@ -54,8 +45,6 @@ static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_SYN_NOW;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
-    if (conn->state == SL_TCP_SYN_SENT)
-        not_past_patience(conn, conn->sent_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -79,7 +68,6 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);
     conn->rtx = TCP_RTX_RTO;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);
-    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -98,6 +86,13 @@ static void reorder_timeout(struct sl_tcp *tcp, struct tcp_conn *conn)
     tcp_want_output(tcp, conn);
 }
 
+// Nobody is left to close a connection whose caller has let go: a peer who shuts his window for minutes would pin its bytes
+// for as long as he likes (as Linux has it for orphans).
+static bool forsaken(const struct tcp_conn *conn)
+{
+    return tcp_has(conn, TCP_ORPHAN) && tcp_rto_backed_off(conn) >= TCP_RTO_MAX_US;
+}
+
 // RFC 9293 section 3.8.6.1: for as long as the peer answers (MUST-36, MUST-37); one that does not has the patience of data.
 static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
@@ -108,7 +103,7 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     }
     if (conn->stalled_us == 0)
         conn->stalled_us = now_us;
-    if (tcp_gives_up(conn, now_us, conn->probes)) {
+    if (tcp_gives_up(conn, now_us, conn->probes) || forsaken(conn)) {
         give_up(tcp, conn);
         return;
     }
@@ -118,7 +113,6 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     tcp_trace_add(tcp, conn, TCP_TRACE_PERSIST, conn->probes, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_WINDOW_PROBE;
     tcp_persist_arm(tcp, conn, now_us);
-    not_past_patience(conn, conn->stalled_us, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -207,6 +201,19 @@ static void slow_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         keepalive(tcp, conn, now_us);
 }
 
+static void write_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+{
+    conn->write_us = TCP_NEVER;
+    if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_head != TCP_NONE)
+        return;
+    if (tcp_tx_full(tcp, conn) || tcp->items.used == tcp->items.n) {
+        conn->write_us = now_us + TCP_LOOK_AGAIN_US;
+        return;
+    }
+    conn->flags &= ~(uint32_t)TCP_WANT_WRITE;
+    tcp_event_add(tcp, conn, SL_TCP_WRITABLE);
+}
+
 void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->state == SL_TCP_CLOSED)
@@ -219,6 +226,8 @@ void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
         conn->pace_due_us = TCP_NEVER;
         tcp_want_output(tcp, conn);
     }
+    if (conn->write_us <= now_us)
+        write_timeout(tcp, conn, now_us);
     if (conn->rtx_us <= now_us)
         rtx_timeout(tcp, conn, now_us);
     if (conn->state != SL_TCP_CLOSED && conn->slow_us <= now_us)

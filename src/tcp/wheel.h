@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timers of connections: a hierarchical wheel (Varghese and Lauck, 1987) of four levels with 256 slots each, in
 // ticks of 64 us: 16 ms, 4.2 s, 18 min, 76 h. Arming, disarming and moving are O(1); a timer is moved down at most
-// three times in its life; what is further away than 76 h is given out then, and the caller, who finds that nothing is
-// due, arms it again. A timer is an index into an array of links that the wheel owns (16 bytes a timer), so it
+// three times in its life; what is further away than 38 h (2^31 ticks) is given out then, and the caller, who finds that
+// nothing is due, arms it again. A timer is an index into an array of links that the wheel owns (16 bytes a timer), so it
 // needs no pointer. A timer never comes early, and at most one tick late plus the caller's own delay. One thread;
 // time is given, never taken.
 #ifndef TCP_WHEEL_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// When an acknowledgement goes out (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2): delayed, every second full segment,
-// at once where it matters.
+// When an acknowledgement goes out (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2): delayed, every second full
+// segment, at once where it matters.
 #include "script.h"
 
 #define MSS 1460u
@@ -107,8 +107,14 @@ static void must_59_a_burst_is_answered_once(void **state)
     struct rig *rig = settled(&conn, &next);
 
     for (unsigned i = 0; i < 10; i++) {
-        struct sl_tcp_in in = {.src = rig->remote, .dst = rig->local, .sport = rig->remote_port, .dport = rig->local_port,
-                               .seq = rig->peer_isn + next + i * 1000, .ack = rig->isn + 1, .window = 65535, .flags = ACK};
+        struct sl_tcp_in in = {.src = rig->remote,
+                               .dst = rig->local,
+                               .sport = rig->remote_port,
+                               .dport = rig->local_port,
+                               .seq = rig->peer_isn + next + i * 1000,
+                               .ack = rig->isn + 1,
+                               .window = 65535,
+                               .flags = ACK};
 
         in.payload = rig_chunk(next - 1 + i * 1000, 1000);
         assert_true(sl_tcp_input(rig->tcp, &in, rig->now_us));

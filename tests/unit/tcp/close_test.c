@@ -305,7 +305,8 @@ static void rfc9293_3_6_sending_goes_on_after_the_peers_fin(void **state)
 
 static void sending_after_shutdown_is_refused(void **state)
 {
-    static const enum sl_tcp_state states[] = {SL_TCP_FIN_WAIT_1, SL_TCP_FIN_WAIT_2, SL_TCP_CLOSING, SL_TCP_LAST_ACK};
+    static const enum sl_tcp_state states[] = {SL_TCP_FIN_WAIT_1, SL_TCP_FIN_WAIT_2, SL_TCP_CLOSING,
+                                               SL_TCP_LAST_ACK};
 
     for (unsigned i = 0; i < 4; i++) {
         struct rig *rig = rig_new();
@@ -486,6 +487,25 @@ static void a_closed_connection_whose_peer_is_gone_ends_by_itself(void **state)
     }
 }
 
+static void a_closed_connection_before_a_window_shut_for_minutes_is_given_up(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open(rig);
+
+    RIG_PUT(rig, .flags = ACK, .seq = 1, .ack = 1, .window = 0);
+    assert_int_equal(rig_send(rig, conn, 0, 1000), 0);
+    sl_tcp_close(conn, rig->now_us);
+    for (unsigned i = 0; i < 20 && sl_tcp_connection_count(rig->tcp); i++) {
+        rig_wait_out(rig, 130 * RIG_S);
+        rig_drop_out(rig);
+        if (i == 6) // for less than that it waits
+            assert_int_equal(sl_tcp_connection_count(rig->tcp), 1);
+        RIG_PUT(rig, .flags = ACK, .seq = 1, .ack = 1, .window = 0);
+    }
+    assert_int_equal(sl_tcp_connection_count(rig->tcp), 0);
+    rig_free(rig);
+}
+
 static void close_of_an_ended_connection_frees_it(void **state)
 {
     struct rig *rig = rig_new();
@@ -596,6 +616,7 @@ int main(void)
         T(close_after_shutdown_starts_that_wait_too),
         T(without_a_fin_wait_2_timeout_it_waits_for_ever),
         T(a_closed_connection_whose_peer_is_gone_ends_by_itself),
+        T(a_closed_connection_before_a_window_shut_for_minutes_is_given_up),
         T(close_of_an_ended_connection_frees_it),
         T(rfc9293_3_10_5_abort_resets_in_every_state),
         T(abort_drops_what_is_queued_and_unread),

@@ -100,8 +100,9 @@ static void a_fin_on_the_ack_is_taken(void **state)
 // ---- what it keeps ----------------------------------------------------------------------------------------------
 static void the_mss_is_kept_as_the_next_lower_of_eight(void **state)
 {
-    static const uint16_t rows[][2] = {{216, 216},   {300, 216},   {536, 536},   {1000, 536},  {1024, 1024}, {1220, 1220}, {1240, 1220},
-                                       {1300, 1300}, {1400, 1300}, {1440, 1440}, {1459, 1440}, {1460, 1460}, {9000, 1460}};
+    static const uint16_t rows[][2] = {{216, 216},   {300, 216},   {536, 536},   {1000, 536},  {1024, 1024},
+                                       {1220, 1220}, {1240, 1220}, {1300, 1300}, {1400, 1300}, {1440, 1440},
+                                       {1459, 1440}, {1460, 1460}, {9000, 1460}};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sl_tcp_options options = always();
@@ -140,14 +141,18 @@ static void all_options_survive_in_the_timestamp(void **state)
         for (uint8_t shift = 0; shift <= 14; shift += 7) {
             struct sl_tcp_options options = always();
             struct rig *rig = rig_new();
-            struct tcp_options syn = {.present = TCP_OPTION_MSS | TCP_OPTION_TIMESTAMPS, .mss = 1460, .wscale = shift, .tsval = 4990};
+            struct tcp_options syn = {.present = TCP_OPTION_MSS | TCP_OPTION_TIMESTAMPS,
+                                      .mss = 1460,
+                                      .wscale = shift,
+                                      .tsval = 4990};
             struct sl_tcp_conn *conn;
             struct sl_tcp_info info;
 
             options.ecn = true;
             syn.present |= (bits & 1 ? TCP_OPTION_SACK_PERMITTED : 0) | (bits & 2 ? TCP_OPTION_WSCALE : 0);
             rig_listen(rig, &options);
-            RIG_PUT(rig, .flags = (uint8_t)(SYN | (bits & 4 ? SL_TCP_ECE | SL_TCP_CWR : 0)), .window = 65535, .options = syn);
+            RIG_PUT(rig, .flags = (uint8_t)(SYN | (bits & 4 ? SL_TCP_ECE | SL_TCP_CWR : 0)), .window = 65535,
+                    .options = syn);
             assert_int_equal(rig_take(rig)->out.flags, SYN | ACK | (bits & 4 ? SL_TCP_ECE : 0));
             rig->timestamps = true;
             rig->tsval = 5000;
@@ -237,7 +242,8 @@ static void a_cookie_that_was_tampered_with_is_reset(void **state)
 
         rig_listen(rig, &options);
         cookie(rig, rig_bare_syn());
-        RIG_PUT(rig, .flags = ACK, .seq = 1, .window = 65535, .ack = (rig->isn ^ 1u << bit) + 1, .raw_ack = true);
+        RIG_PUT(rig, .flags = ACK, .seq = 1, .window = 65535, .ack = (rig->isn ^ 1u << bit) + 1,
+                .raw_ack = true);
         if (accepted(rig))
             fail_msg("bit %u", bit);
         assert_true(rig_take(rig)->out.flags & RST);
@@ -341,6 +347,26 @@ static void cookies_begin_where_the_backlog_is_full(void **state)
     rig_free(rig);
 }
 
+static void where_cookies_never_go_the_backlog_drops(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct rig *rig = rig_new();
+
+    options.backlog = 4;
+    options.cookies_never = true;
+    rig_listen(rig, &options);
+    for (unsigned i = 0; i < 10; i++, rig->remote_port++)
+        RIG_PUT(rig, .flags = SYN, .window = 65535, .options = rig_bare_syn());
+    assert_int_equal(count_out(rig), 4);
+    assert_int_equal(COUNTER(rig, cookies_sent), 0);
+    assert_int_equal(COUNTER(rig, no_room), 6);
+    rig_wait(rig, 200 * RIG_S); // they have been forgotten
+    rig_drop_out(rig);
+    RIG_PUT(rig, .flags = SYN, .window = 65535, .options = rig_bare_syn());
+    assert_int_equal(count_out(rig), 1);
+    rig_free(rig);
+}
+
 static void they_end_where_it_has_room_again(void **state)
 {
     struct rig *rig = small_backlog(1);
@@ -434,6 +460,7 @@ int main(void)
         T(segments_that_are_no_third_segment_are_no_cookie),
         T(cookies_are_not_looked_for_when_none_were_sent),
         T(cookies_begin_where_the_backlog_is_full),
+        T(where_cookies_never_go_the_backlog_drops),
         T(they_end_where_it_has_room_again),
         T(a_flood_of_syns_leaves_established_connections_and_honest_newcomers_alone),
         T(a_full_engine_answers_with_cookies_and_takes_them_when_there_is_room),

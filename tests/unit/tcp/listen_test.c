@@ -29,9 +29,9 @@ static void rfc9293_3_10_7_1_a_stray_segment_is_reset(void **state)
         uint8_t out;
         uint32_t out_seq, out_ack;
     } rows[] = {
-        {ACK, 100, 10, 555, RST, 555, 0},       // with an ACK: its number, no ACK of ours
+        {ACK, 100, 10, 555, RST, 555, 0}, // with an ACK: its number, no ACK of ours
         {SYN | ACK, 100, 0, 555, RST, 555, 0},
-        {SYN, 100, 0, 0, RST | ACK, 0, 101},    // without: number 0, and what it occupies acknowledged
+        {SYN, 100, 0, 0, RST | ACK, 0, 101}, // without: number 0, and what it occupies acknowledged
         {FIN, 100, 20, 0, RST | ACK, 0, 121},
         {SYN | FIN, 100, 5, 0, RST | ACK, 0, 107},
         {0, 100, 7, 0, RST | ACK, 0, 107},
@@ -41,7 +41,8 @@ static void rfc9293_3_10_7_1_a_stray_segment_is_reset(void **state)
         struct rig *rig = rig_new();
         const struct rig_segment *out;
 
-        RIG_PUT(rig, .flags = rows[i].flags, .seq = rows[i].seq, .len = rows[i].len, .ack = rows[i].ack, .window = 500);
+        RIG_PUT(rig, .flags = rows[i].flags, .seq = rows[i].seq, .len = rows[i].len, .ack = rows[i].ack,
+                .window = 500);
         out = rig_take(rig);
         assert_non_null(out);
         assert_int_equal(out->out.flags, rows[i].out);
@@ -140,7 +141,8 @@ static void a_syn_ack_offers_only_what_the_syn_had(void **state)
                                       TCP_OPTION_MSS | TCP_OPTION_WSCALE,
                                       TCP_OPTION_MSS | TCP_OPTION_TIMESTAMPS,
                                       TCP_OPTION_SACK_PERMITTED,
-                                      TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_TIMESTAMPS | TCP_OPTION_SACK_PERMITTED};
+                                      TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_TIMESTAMPS |
+                                          TCP_OPTION_SACK_PERMITTED};
 
     for (unsigned i = 0; i < sizeof(offered); i++) {
         struct sl_tcp_options options = rig_options();
@@ -322,7 +324,8 @@ static void a_syn_ack_is_repeated_with_a_doubling_timer_and_then_forgotten(void 
 
     for (unsigned i = 0; i < 5; i++) {
         rig_wait_out(rig, 100 * RIG_S);
-        assert_in_range((rig_expect(rig, SYN | ACK, 0, 0, 1)->at_us - from) / RIG_MS, after[i] * 1000, after[i] * 1000 + 5);
+        assert_in_range((rig_expect(rig, SYN | ACK, 0, 0, 1)->at_us - from) / RIG_MS, after[i] * 1000,
+                        after[i] * 1000 + 5);
     }
     rig_wait(rig, 100 * RIG_S);
     rig_expect_none(rig);
@@ -333,7 +336,8 @@ static void a_syn_ack_is_repeated_with_a_doubling_timer_and_then_forgotten(void 
 }
 
 // ---- listeners --------------------------------------------------------------------------------------------------
-static struct sl_tcp_listener *listen_at(struct rig *rig, const char *address, uint16_t port, void *user, int *error)
+static struct sl_tcp_listener *listen_at(struct rig *rig, const char *address, uint16_t port, void *user,
+                                         int *error)
 {
     struct sl_tcp_options options = script_bare();
     struct sl_ip ip;
@@ -482,8 +486,9 @@ static void must_57_a_syn_to_or_from_a_group_is_dropped_silently(void **state)
 {
     static const struct {
         const char *local, *remote;
-    } rows[] = {{"224.0.0.1", "192.0.2.2"}, {"255.255.255.255", "192.0.2.2"}, {"192.0.2.1", "239.1.1.1"},
-                {"192.0.2.1", "255.255.255.255"}, {"192.0.2.1", "0.0.0.0"}, {"ff02::1", "2001:db8::2"},
+    } rows[] = {{"224.0.0.1", "192.0.2.2"}, {"255.255.255.255", "192.0.2.2"},
+                {"192.0.2.1", "239.1.1.1"}, {"192.0.2.1", "255.255.255.255"},
+                {"192.0.2.1", "0.0.0.0"},   {"ff02::1", "2001:db8::2"},
                 {"2001:db8::1", "ff02::1"}, {"2001:db8::1", "::"}};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -504,7 +509,8 @@ static void must_57_a_syn_to_or_from_a_group_is_dropped_silently(void **state)
 
 static void must_46_a_connect_to_or_from_a_group_is_refused(void **state)
 {
-    static const char *const bad[] = {"224.0.0.1", "239.255.255.255", "255.255.255.255", "0.0.0.0", "ff02::1", "::"};
+    static const char *const bad[] = {"224.0.0.1", "239.255.255.255", "255.255.255.255",
+                                      "0.0.0.0",   "ff02::1",         "::"};
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         for (int side = 0; side < 2; side++) {
@@ -515,8 +521,8 @@ static void must_46_a_connect_to_or_from_a_group_is_refused(void **state)
 
             sl_ip_parse(bad[i], &ip);
             sl_ip_parse(sl_ip_is_v4(&ip) ? "192.0.2.7" : "2001:db8::7", &good);
-            assert_null(sl_tcp_connect(rig->tcp, side ? &ip : &good, 1000, side ? &good : &ip, 80, &options, NULL,
-                                       rig->now_us, &error));
+            assert_null(sl_tcp_connect(rig->tcp, side ? &ip : &good, 1000, side ? &good : &ip, 80, &options,
+                                       NULL, rig->now_us, &error));
             assert_int_equal(error, -EINVAL);
             rig_free(rig);
         }

@@ -43,8 +43,16 @@ static const struct row rows[] = {
     {"SACK of half a block", 8, {5, 6, 0, 0, 0, 1, 1, 1}, 0, 0},
     {"SACK of one and a half blocks", 16, {5, 14, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 1}, 0, 0},
     {"timestamps", 12, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, TCP_OPTION_TIMESTAMPS, TCP_OPTION_TIMESTAMPS},
-    {"timestamps not aligned", 12, {8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1}, TCP_OPTION_TIMESTAMPS, TCP_OPTION_TIMESTAMPS},
-    {"timestamps at an odd place", 12, {1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 0}, TCP_OPTION_TIMESTAMPS, TCP_OPTION_TIMESTAMPS},
+    {"timestamps not aligned",
+     12,
+     {8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1},
+     TCP_OPTION_TIMESTAMPS,
+     TCP_OPTION_TIMESTAMPS},
+    {"timestamps at an odd place",
+     12,
+     {1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 0},
+     TCP_OPTION_TIMESTAMPS,
+     TCP_OPTION_TIMESTAMPS},
     {"timestamps too short", 12, {8, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1}, 0, 0},
     {"timestamps too long", 12, {8, 11, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1}, 0, 0},
     {"unknown kind stepped over", 8, {77, 4, 9, 9, 2, 4, 5, 180}, TCP_OPTION_MSS, 0},
@@ -77,7 +85,8 @@ static void must_4_to_7_what_is_there_counts_and_lies_end_the_reading(void **sta
 
 static void values_are_read_in_network_order(void **state)
 {
-    struct tcp_options options = read_of(BYTES(2, 4, 0x12, 0x34, 1, 3, 3, 9, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8), true);
+    struct tcp_options options =
+        read_of(BYTES(2, 4, 0x12, 0x34, 1, 3, 3, 9, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8), true);
 
     assert_int_equal(options.mss, 0x1234);
     assert_int_equal(options.wscale, 9);
@@ -106,7 +115,8 @@ static void rfc7323_2_3_a_scale_above_14_counts_as_14(void **state)
 static void the_second_of_a_kind_counts(void **state)
 {
     assert_int_equal(read_of(BYTES(2, 4, 1, 0, 2, 4, 2, 0), true).mss, 512);
-    assert_int_equal(read_of(BYTES(8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 8, 10, 0, 0, 0, 3, 0, 0, 0, 4), false).tsval, 3);
+    assert_int_equal(
+        read_of(BYTES(8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 8, 10, 0, 0, 0, 3, 0, 0, 0, 4), false).tsval, 3);
 }
 
 static void four_sack_blocks_are_read(void **state)
@@ -156,9 +166,16 @@ static void what_is_written_is_read_back(void **state)
 {
     for (unsigned present = 0; present < 64; present++)
         for (uint8_t n_sacks = 1; n_sacks <= 4; n_sacks++) {
-            bool on_syn = present & (TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TFO);
-            struct tcp_options in = {.present = (uint8_t)present, .mss = 1234, .wscale = 5, .tsval = 0xfffffffe, .tsecr = 3,
-                                     .n_sacks = n_sacks, .tfo_len = 8, .tfo = {1, 2, 3, 4, 5, 6, 7, 8},
+            bool on_syn =
+                present & (TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TFO);
+            struct tcp_options in = {.present = (uint8_t)present,
+                                     .mss = 1234,
+                                     .wscale = 5,
+                                     .tsval = 0xfffffffe,
+                                     .tsecr = 3,
+                                     .n_sacks = n_sacks,
+                                     .tfo_len = 8,
+                                     .tfo = {1, 2, 3, 4, 5, 6, 7, 8},
                                      .sacks = {{1, 2}, {0xfffffff0, 4}, {5, 6}, {7, 8}}};
             uint8_t bytes[TCP_OPTIONS_MAX + 8];
             struct tcp_options out;
@@ -210,7 +227,8 @@ static void must_68_every_written_option_has_its_length(void **state)
 }
 
 // ---- on connections -----------------------------------------------------------------------------------------------
-// MUST-5: options may come on any segment; what may only stand on a SYN changes nothing elsewhere (MUST-65's other side).
+// MUST-5: options may come on any segment; what may only stand on a SYN changes nothing elsewhere (MUST-65's
+// other side).
 static void must_5_options_on_any_segment_do_no_harm(void **state)
 {
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -6,7 +6,14 @@
 #include <errno.h>
 #include "rig.h"
 
-enum { FIN = SL_TCP_FIN, SYN = SL_TCP_SYN, RST = SL_TCP_RST, PSH = SL_TCP_PSH, ACK = SL_TCP_ACK, URG = SL_TCP_URG };
+enum {
+    FIN = SL_TCP_FIN,
+    SYN = SL_TCP_SYN,
+    RST = SL_TCP_RST,
+    PSH = SL_TCP_PSH,
+    ACK = SL_TCP_ACK,
+    URG = SL_TCP_URG
+};
 
 #define T(name)        cmocka_unit_test_setup(name, script_fresh)
 #define COUNTER(r, id) (sl_tcp_counters((r)->tcp)->id)
@@ -16,13 +23,16 @@ int script_fresh(void **state); // a test that failed before must not fail this 
 // A segment of the peer with a window of 65,535 bytes.
 void say(struct rig *rig, uint8_t flags, uint32_t seq, uint32_t len, uint32_t ack);
 // The same with options that stand as bytes; at most 40.
-void say_bytes(struct rig *rig, uint8_t flags, uint32_t seq, uint32_t ack, const uint8_t *options, size_t len);
+void say_bytes(struct rig *rig, uint8_t flags, uint32_t seq, uint32_t ack, const uint8_t *options,
+               size_t len);
 
-struct sl_tcp_options script_bare(void);                        // rig_options() without any TCP option but the MSS
-struct sl_tcp_conn *script_connect(struct rig *rig, const struct sl_tcp_options *options); // its SYN was taken
-struct sl_tcp_conn *script_open(struct rig *rig);               // by the peer, no options but the MSS
-struct sl_tcp_conn *script_open_full(struct rig *rig);          // by the peer, all options
-// SYN_RECEIVED by a simultaneous open, the others from a connection that the peer opened; nothing is left in out. Who has
+struct sl_tcp_options script_bare(void); // rig_options() without any TCP option but the MSS
+struct sl_tcp_conn *script_connect(struct rig *rig,
+                                   const struct sl_tcp_options *options); // its SYN was taken
+struct sl_tcp_conn *script_open(struct rig *rig);      // by the peer, no options but the MSS
+struct sl_tcp_conn *script_open_full(struct rig *rig); // by the peer, all options
+// SYN_RECEIVED by a simultaneous open, the others from a connection that the peer opened; nothing is left in
+// out. Who has
 // sent his FIN stands at 2, else at 1.
 struct sl_tcp_conn *script_reach(struct rig *rig, enum sl_tcp_state state);
 uint32_t script_ours(enum sl_tcp_state state);  // snd_nxt in that state

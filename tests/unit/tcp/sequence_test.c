@@ -32,14 +32,15 @@ static void check_rows(const struct row *rows, unsigned n, uint32_t window, uint
     }
 }
 
-// Case 3. The right edge itself counts, as in Linux: a peer who filled the window and lost a segment acknowledges from there.
+// Case 3. The right edge itself counts, as in Linux: a peer who filled the window and lost a segment
+// acknowledges from there.
 static void rfc9293_3_10_7_4_empty_segment_in_open_window(void **state)
 {
     static const struct row rows[] = {
-        {"at the left edge", 1, 0, true},          {"before the left edge", 0, 0, false},
-        {"in the midst", 30000, 0, true},          {"last number", WINDOW, 0, true},
+        {"at the left edge", 1, 0, true},           {"before the left edge", 0, 0, false},
+        {"in the midst", 30000, 0, true},           {"last number", WINDOW, 0, true},
         {"at the right edge", WINDOW + 1, 0, true}, {"behind the right edge", WINDOW + 2, 0, false},
-        {"far behind", 0x40000000, 0, false},      {"half the space away", 0x80000001, 0, false},
+        {"far behind", 0x40000000, 0, false},       {"half the space away", 0x80000001, 0, false},
     };
 
     check_rows(rows, sizeof(rows) / sizeof(rows[0]), WINDOW, 0);
@@ -70,8 +71,8 @@ static void rfc9293_3_10_7_4_empty_segment_in_closed_window(void **state)
     check_rows(rows, sizeof(rows) / sizeof(rows[0]), 1000, 1000);
 }
 
-// Case 2: no text is acceptable. What begins at the edge, as a probe does, still acknowledges (section 3.10.7.4: "special
-// allowance"), but no byte is taken.
+// Case 2: no text is acceptable. What begins at the edge, as a probe does, still acknowledges (section 3.10.7.4:
+// "special allowance"), but no byte is taken.
 static void rfc9293_3_10_7_4_text_in_closed_window_is_not_taken(void **state)
 {
     struct rig *rig = rig_new();
@@ -287,7 +288,8 @@ static void rfc5961_4_2_syn_is_challenged_wherever_it_is_in_every_state(void **s
         }
 }
 
-// The peer rebooted and begins anew: our challenge draws his reset, his next SYN opens (RFC 9293 section 3.5.1, figure 9).
+// The peer rebooted and begins anew: our challenge draws his reset, his next SYN opens (RFC 9293 section 3.5.1,
+// figure 9).
 static void rfc9293_3_5_1_half_open_connection_is_found_out(void **state)
 {
     struct rig *rig = rig_new();

@@ -262,8 +262,8 @@ static void rfc9293_3_10_4_close_in_syn_received_sends_data_and_fin_once_establi
 // ---- options ------------------------------------------------------------------------------------------------------
 struct learnt {
     const char *name;
-    uint8_t peer;                   // what his SYN-ACK has
-    bool timestamps, sack, wscale;  // of ours
+    uint8_t peer;                  // what his SYN-ACK has
+    bool timestamps, sack, wscale; // of ours
     bool has_timestamps, has_sack;
     uint8_t has_wscale;
 };
@@ -296,7 +296,8 @@ static void what_is_agreed_on_is_what_both_have(void **state)
         info = rig_info(conn);
         if (info.timestamps != rows[i].has_timestamps || info.sack != rows[i].has_sack ||
             info.snd_wscale != rows[i].has_wscale || (info.rcv_wscale != 0) != (rows[i].has_wscale != 0))
-            fail_msg("%s: timestamps %u SACK %u scale %u", rows[i].name, info.timestamps, info.sack, info.snd_wscale);
+            fail_msg("%s: timestamps %u SACK %u scale %u", rows[i].name, info.timestamps, info.sack,
+                     info.snd_wscale);
         rig_free(rig);
     }
 }
@@ -357,8 +358,9 @@ static void must_67_the_mss_told_is_what_a_packet_holds_without_fixed_headers(vo
     static const struct {
         bool v6;
         uint16_t mtu, clamp, mss;
-    } rows[] = {{false, 1500, 0, 1460}, {true, 1500, 0, 1440}, {false, 9000, 0, 8960}, {true, 1280, 0, 1220},
-                {false, 576, 0, 536},   {false, 1500, 1200, 1200}, {false, 1500, 4000, 1460}};
+    } rows[] = {{false, 1500, 0, 1460},   {true, 1500, 0, 1440}, {false, 9000, 0, 8960},
+                {true, 1280, 0, 1220},    {false, 576, 0, 536},  {false, 1500, 1200, 1200},
+                {false, 1500, 4000, 1460}};
 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sl_tcp_options options = rig_options();
@@ -378,7 +380,8 @@ static void rfc7323_1_3_a_syn_offers_what_is_configured_and_echoes_nothing(void 
     struct rig *rig;
 
     syn = syn_of(&rig, options, false);
-    assert_int_equal(syn->present, TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TIMESTAMPS);
+    assert_int_equal(syn->present,
+                     TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_SACK_PERMITTED | TCP_OPTION_TIMESTAMPS);
     assert_int_equal(syn->tsecr, 0);
     assert_int_equal(syn->wscale, 7); // 4 MB at most
     rig_free(rig);
@@ -396,8 +399,8 @@ static void rfc6298_5_5_a_syn_is_repeated_with_a_doubling_timer(void **state)
 
     for (unsigned i = 0; i < 6; i++) {
         rig_wait_out(rig, 100 * RIG_S);
-        assert_in_range((rig_expect(rig, SYN, 0, 0, 0u - rig->peer_isn)->at_us - from) / RIG_MS, after[i] * 1000,
-                        after[i] * 1000 + 5);
+        assert_in_range((rig_expect(rig, SYN, 0, 0, 0u - rig->peer_isn)->at_us - from) / RIG_MS,
+                        after[i] * 1000, after[i] * 1000 + 5);
     }
     rig_free(rig);
 }

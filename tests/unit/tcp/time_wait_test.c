@@ -121,6 +121,58 @@ static void answers_carry_timestamps_where_they_were_agreed(void **state)
     rig_free(rig);
 }
 
+// ---- in one burst with the FIN ------------------------------------------------------------------------------------
+static void input_alone(struct rig *rig, uint8_t flags, uint32_t seq, uint32_t len)
+{
+    struct sl_tcp_in in = {.src = rig->remote,
+                           .dst = rig->local,
+                           .sport = rig->remote_port,
+                           .dport = rig->local_port,
+                           .seq = rig->peer_isn + seq,
+                           .ack = rig->isn + 2,
+                           .window = 65535,
+                           .flags = flags};
+
+    if (len)
+        in.payload = rig_chunk(seq - 1, len);
+    if (!sl_tcp_input(rig->tcp, &in, rig->now_us) && len)
+        rig_buffers.release(in.payload.owner);
+}
+
+static void rfc1337_a_reset_right_behind_the_fin_does_not_end_it(void **state)
+{
+    struct rig *rig = rig_new();
+
+    script_reach(rig, SL_TCP_FIN_WAIT_2);
+    input_alone(rig, FIN | ACK, 1, 0);
+    input_alone(rig, RST, 2, 0);
+    rig_flush(rig);
+    rig_expect(rig, ACK, 2, 0, 2);
+    expect_ended(rig, 0);
+    assert_true(still_waits(rig));
+    rig_free(rig);
+}
+
+static void a_close_right_behind_the_fin_leaves_the_tuple_waiting(void **state)
+{
+    for (unsigned how = 0; how < 3; how++) {
+        struct rig *rig = rig_new();
+        struct sl_tcp_conn *conn = script_reach(rig, SL_TCP_FIN_WAIT_2);
+
+        input_alone(rig, FIN | ACK, 1, how == 2 ? 10 : 0); // with bytes that nobody reads
+        if (how == 0)
+            sl_tcp_abort(conn, rig->now_us);
+        else
+            sl_tcp_close(conn, rig->now_us);
+        rig_flush(rig);
+        rig_expect(rig, ACK, 2, 0, how == 2 ? 12 : 2);
+        assert_int_equal(script_events(rig, NULL), 0);
+        assert_int_equal(COUNTER(rig, time_waits), 1);
+        assert_int_equal(sl_tcp_connection_count(rig->tcp), 0);
+        rig_free(rig);
+    }
+}
+
 // ---- a new connection on the same tuple ---------------------------------------------------------------------------
 struct row {
     const char *name;
@@ -157,7 +209,8 @@ static void rfc6191_2_a_syn_opens_anew_where_it_cannot_be_old(void **state)
 
         if (rows[i].stamped)
             syn.present |= TCP_OPTION_TIMESTAMPS, syn.tsval = TSVAL + (uint32_t)rows[i].tsval;
-        RIG_PUT(rig, .flags = SYN, .seq = rows[i].seq, .window = 65535, .options = syn, .no_timestamps = true);
+        RIG_PUT(rig, .flags = SYN, .seq = rows[i].seq, .window = 65535, .options = syn,
+                .no_timestamps = true);
         out = rig_take(rig);
         opened = out && out->out.flags == (SYN | ACK);
         if (opened != rows[i].opens)
@@ -213,8 +266,8 @@ static struct sl_tcp_conn *connect_again(struct rig *rig, int *error)
     struct sl_tcp_options options = rig_options();
 
     *error = 0;
-    return sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, error);
+    return sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, error);
 }
 
 static void connect_from_a_waiting_tuple_needs_timestamps_and_a_second(void **state)
@@ -352,6 +405,8 @@ int main(void)
         T(an_acknowledgement_in_place_is_not_answered),
         T(answers_are_two_a_second_at_most),
         T(answers_carry_timestamps_where_they_were_agreed),
+        T(rfc1337_a_reset_right_behind_the_fin_does_not_end_it),
+        T(a_close_right_behind_the_fin_leaves_the_tuple_waiting),
         T(rfc6191_2_a_syn_opens_anew_where_it_cannot_be_old),
         T(a_reused_tuple_carries_a_whole_connection),
         T(without_a_listener_a_new_syn_gets_an_acknowledgement),

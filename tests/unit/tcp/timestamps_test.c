@@ -76,7 +76,8 @@ static void rfc7323_5_4_offsets_differ_by_address(void **state)
 
         snprintf(text, sizeof(text), "192.0.2.%u", 10 + i);
         sl_ip_parse(text, &rig->remote);
-        sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, 80, &options, NULL, rig->now_us, &error);
+        sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, 80, &options, NULL, rig->now_us,
+                       &error);
         rig_flush(rig);
         offsets[i] = rig_take(rig)->options.tsval - (uint32_t)(rig->now_us / RIG_MS);
         assert_int_not_equal(offsets[i], 0);
@@ -257,7 +258,8 @@ static void a_segment_without_them_is_taken(void **state)
     rig_free(rig);
 }
 
-// ---- round trips: section 4.1 -----------------------------------------------------------------------------------------
+// ---- round trips: section 4.1
+// -----------------------------------------------------------------------------------------
 static void rfc7323_4_1_a_repeated_segment_is_measured_by_its_echo(void **state)
 {
     struct rig *rig = rig_new();

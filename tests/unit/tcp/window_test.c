@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both windows (RFC 9293 section 3.8.6, RFC 7323 section 2): what is told, what is heeded, closed ones and their probes,
-// silly ones, Nagle's algorithm, growth, and the memory behind them.
+// Both windows (RFC 9293 section 3.8.6, RFC 7323 section 2): what is told, what is heeded, closed ones and their
+// probes, silly ones, Nagle's algorithm, growth, and the memory behind them.
 #include "script.h"
 
 #define MSS 1460u
@@ -10,7 +10,8 @@ static void window(struct rig *rig, uint32_t seq, uint32_t ack, uint32_t bytes)
     RIG_PUT(rig, .flags = ACK, .seq = seq, .ack = ack, .window = bytes);
 }
 
-static struct rig *with(struct sl_tcp_conn **conn, struct sl_tcp_options options, struct tcp_options syn, uint32_t bytes)
+static struct rig *with(struct sl_tcp_conn **conn, struct sl_tcp_options options, struct tcp_options syn,
+                        uint32_t bytes)
 {
     struct rig *rig = rig_new();
 
@@ -49,7 +50,8 @@ static void rec_1_scaled_windows_are_32_bits_wide(void **state)
 {
     for (uint8_t shift = 0; shift <= 14; shift++) {
         struct sl_tcp_conn *conn;
-        struct tcp_options syn = {.present = TCP_OPTION_MSS | TCP_OPTION_WSCALE, .mss = 1460, .wscale = shift};
+        struct tcp_options syn = {
+            .present = TCP_OPTION_MSS | TCP_OPTION_WSCALE, .mss = 1460, .wscale = shift};
         struct rig *rig = with(&conn, rig_options(), syn, 65535u << shift);
 
         assert_int_equal(rig_info(conn).snd_wnd, 65535u << shift);
@@ -65,7 +67,8 @@ static void rfc7323_2_2_the_window_of_a_syn_is_not_scaled(void **state)
     struct rig *rig = rig_new();
 
     rig_listen(rig, &options);
-    RIG_PUT(rig, .flags = SYN, .window = 1000, .options = {.present = TCP_OPTION_MSS | TCP_OPTION_WSCALE, .mss = 1460, .wscale = 7});
+    RIG_PUT(rig, .flags = SYN, .window = 1000,
+            .options = {.present = TCP_OPTION_MSS | TCP_OPTION_WSCALE, .mss = 1460, .wscale = 7});
     assert_int_equal(((struct tcp_conn *)rig->tcp->conns.base)->snd_wnd, 1000);
     rig_free(rig);
 }
@@ -130,7 +133,23 @@ static void must_34_a_shrunken_window_is_borne(void **state)
     rig_free(rig);
 }
 
-static void shld_17_a_window_shrunk_to_nothing_does_not_end_the_connection_while_the_peer_answers(void **state)
+// RFC 9293 appendix A.2: with snd_nxt behind the edge a strict peer would drop our acknowledgements.
+static void acknowledgements_stay_within_a_shrunken_window(void **state)
+{
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
+
+    rig_send(rig, conn, 0, 6 * MSS);
+    rig_drop_out(rig);
+    window(rig, 1, 1, 2 * MSS);
+    RIG_PUT(rig, .flags = ACK, .seq = 101, .len = 100, .ack = 1, .window = 2 * MSS);
+    rig_expect(rig, ACK, 1 + 2 * MSS, 0, 1);
+    RIG_PUT(rig, .flags = ACK, .seq = 1, .len = 100, .ack = 1 + 2 * MSS, .window = 6 * MSS);
+    rig_expect(rig, ACK, 1 + 6 * MSS, 0, 201);
+    rig_free(rig);
+}
+
+static void shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers(void **state)
 {
     struct sl_tcp_conn *conn;
     struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
@@ -241,7 +260,8 @@ static void the_peers_probes_of_our_closed_window_are_answered(void **state)
     rig_free(rig);
 }
 
-// ---- silly windows: section 3.8.6.2 -----------------------------------------------------------------------------------
+// ---- silly windows: section 3.8.6.2
+// -----------------------------------------------------------------------------------
 static void must_38_small_room_is_not_filled_by_small_segments(void **state)
 {
     struct sl_tcp_conn *conn;
@@ -367,7 +387,8 @@ static void shld_14_the_right_edge_never_moves_left(void **state)
 
             len = len < room ? len : room;
             if (len && draw(&random, 3))
-                RIG_PUT(rig, .flags = ACK, .seq = next, .len = len, .ack = 1, .window = 65535, .charge = len + draw(&random, 3000));
+                RIG_PUT(rig, .flags = ACK, .seq = next, .len = len, .ack = 1, .window = 65535,
+                        .charge = len + draw(&random, 3000));
             next = rig_info(conn).rcv_nxt - rig->peer_isn;
             if (draw(&random, 4) == 0)
                 read += rig_read(rig, conn, read);
@@ -546,7 +567,8 @@ static uint32_t window_after(unsigned rounds, bool reads, uint32_t per_round)
     options.rx_bytes = 1u << 20;
     rig = with(&conn, options, rig_full_syn(), 65535);
     for (unsigned i = 0; i < rounds; i++) {
-        for (uint32_t sent = 0; sent < per_round && rig_info(conn).rcv_wnd >= 1448; sent += 1448, next += 1448) {
+        for (uint32_t sent = 0; sent < per_round && rig_info(conn).rcv_wnd >= 1448;
+             sent += 1448, next += 1448) {
             say(rig, ACK, next, 1448, 1);
             read += reads ? rig_read(rig, conn, read) : 0;
         }
@@ -684,6 +706,39 @@ static void senders_share_the_engines_cap(void **state)
     rig_free(rig);
 }
 
+static void a_sender_starved_by_others_is_told_when_there_is_room(void **state)
+{
+    for (unsigned pool = 0; pool < 2; pool++) {
+        struct sl_tcp_options options = rig_options();
+        struct sl_tcp_config config;
+        struct sl_tcp_conn *greedy, *starved;
+        struct rig *rig;
+
+        rig_config(&config);
+        if (pool)
+            config.buffers_held = 1;
+        else
+            config.tx_bytes = 10000;
+        rig = rig_new_with(&config, false);
+        greedy = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
+        assert_int_equal(rig_send(rig, greedy, 0, 10000), 0);
+        rig_drop_out(rig);
+        rig->remote_port++;
+        starved = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
+        assert_int_equal(rig_send(rig, starved, 0, 100), pool ? -ENOBUFS : -EAGAIN);
+        script_events(rig, NULL);
+        rig_wait(rig, 100 * RIG_MS);
+        assert_int_equal(script_events(rig, NULL), 0);
+        sl_tcp_abort(greedy, rig->now_us);
+        rig_wait(rig, 50 * RIG_MS);
+        assert_int_equal(script_events(rig, NULL), SL_TCP_WRITABLE);
+        assert_int_equal(rig_send(rig, starved, 0, 100), 0);
+        rig_wait(rig, RIG_S);
+        assert_int_equal(script_events(rig, NULL), 0);
+        rig_free(rig);
+    }
+}
+
 static void buffers_that_run_out_are_said_and_survived(void **state)
 {
     struct sl_tcp_options options = rig_options();
@@ -719,7 +774,8 @@ int main(void)
         T(more_than_64_kb_are_sent_where_the_scale_allows),
         T(rfc9293_3_10_7_4_an_older_segment_does_not_change_the_window),
         T(must_34_a_shrunken_window_is_borne),
-        T(shld_17_a_window_shrunk_to_nothing_does_not_end_the_connection_while_the_peer_answers),
+        T(acknowledgements_stay_within_a_shrunken_window),
+        T(shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers),
         T(shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely),
         T(must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered),
         T(probes_without_an_answer_end_it),
@@ -749,6 +805,7 @@ int main(void)
         T(a_newcomer_finds_room_beside_the_greedy),
         T(send_says_eagain_at_its_cap_and_tells_when_there_is_room),
         T(senders_share_the_engines_cap),
+        T(a_sender_starved_by_others_is_told_when_there_is_room),
         T(buffers_that_run_out_are_said_and_survived),
     };
 
