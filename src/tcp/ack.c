@@ -158,7 +158,8 @@ static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 static bool brings_nothing(const struct tcp_conn *conn, const struct sl_tcp_in *in,
                            const struct tcp_options *options)
 {
-    return in->ack == conn->snd_una && conn->sent_head == TCP_NONE && !(options->present & TCP_OPTION_SACK);
+    return in->ack == conn->snd_una && conn->sent_head == TCP_NONE && !tcp_has(conn, TCP_TLP_OUT) &&
+           !(options->present & TCP_OPTION_SACK);
 }
 
 static void rearm(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
@@ -183,6 +184,7 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
                                                    options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
                                     .tsecr = options->tsecr,
                                     .has_data = in->payload.len != 0};
+    uint8_t before = conn->recovery;
     uint64_t rtt;
 
     if (!acceptable(tcp, conn, in))
@@ -206,7 +208,8 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    grow(conn, &sample);
+    if (before == TCP_OPEN || before == TCP_LOSS) // what a recovery delivered was paid for already
+        grow(conn, &sample);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);
     tcp_want_output(tcp, conn);

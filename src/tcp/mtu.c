@@ -136,6 +136,7 @@ void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     const struct tcp_record *head = conn->sent_head == TCP_NONE ? NULL : tcp_record_at(tcp, conn->sent_head);
 
+    uint32_t options;
     uint16_t next;
 
     (void)now_us;
@@ -144,8 +145,11 @@ void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     if (++conn->black_hole < 2)
         return;
     next = plateau_below(conn->path_mtu);
-    if (next && head->end - head->seq > next - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12u : 0u))
-        tcp_mtu_lower(tcp, conn, next, 1); // what would have fitted already did not vanish for its size
+    options = tcp_has(conn, TCP_TS_ON) ? 12 : 0;
+    if (next == 0 || head->end - head->seq + options + TCP_HEADERS(tcp_is_v4(conn)) <= next)
+        return; // would have fitted already: it did not vanish for its size
+    tcp_mtu_lower(tcp, conn, next, 1);
+    conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
 }
 
 // RFC 1191 section 3: a router that does not tell leaves us to guess the next lower plateau.
