@@ -135,11 +135,13 @@ static void note_ecn_echo(struct sl_tcp *tcp, struct tcp_conn *conn, const struc
     }
 }
 
-static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+// The acknowledgement that ends a recovery counts for what it delivered itself: the rest was paid for by PRR.
+static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool recovered)
 {
+    uint32_t delivered = conn->snd_una + conn->sacked - sample->prior_una - sample->prior_sacked;
     struct tcp_cc_ack ack = {
         .now_us = sample->now_us,
-        .acked = sample->acked,
+        .acked = recovered ? tcp_min_u32(delivered, sample->acked) : sample->acked,
         .in_flight = sample->prior_pipe,
         .rtt_us = (uint32_t)(sample->rtt_us && !sample->repeated_ack ? sample->rtt_us : sample->sack_rtt_us),
         .srtt_us = conn->srtt_us,
@@ -208,8 +210,7 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    if (before == TCP_OPEN || before == TCP_LOSS) // what a recovery delivered was paid for already
-        grow(conn, &sample);
+    grow(conn, &sample, before == TCP_RECOVERY || before == TCP_CWR);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);
     tcp_want_output(tcp, conn);
