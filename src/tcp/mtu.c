@@ -101,8 +101,8 @@ uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
     uint32_t pipe = tcp_pipe(conn), behind = 4u * conn->snd_mss;
 
     if (conn->mtu_us == 0 || now_us < conn->mtu_us || !conn->options.mtu_probing ||
-        tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN ||
-        conn->mtu_probe <= conn->path_mtu || conn->n_sacks || conn->dsack.start != conn->dsack.end)
+        tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN || conn->mtu_probe <= conn->path_mtu ||
+        conn->n_sacks || conn->dsack.start != conn->dsack.end)
         return 0;
     // enough behind it that its loss is seen by acknowledgements
     if (tcp_unsent(conn) < room + behind || conn->cc.cwnd < pipe + room + (pipe > behind ? 0 : behind) ||

@@ -188,7 +188,9 @@ static void without_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
         forget_duplicates(conn, sample);
     if (conn->recovery <= TCP_CWR && conn->dup_acks >= 3 && !conn->lost &&
         !(conn->recover_set && conn->snd_una == conn->high_seq))
-        lose_head(tcp, conn); // duplicates of the last recovery's end are its own echoes: RFC 6582 section 3.2 step 1
+        lose_head(
+            tcp,
+            conn); // duplicates of the last recovery's end are its own echoes: RFC 6582 section 3.2 step 1
     if (conn->recovery == TCP_RECOVERY && sample->acked && tcp_seq_lt(conn->snd_una, conn->high_seq))
         lose_head(tcp, conn); // a partial acknowledgement: RFC 6582 section 3.2 step 3
 }
@@ -232,7 +234,8 @@ static void prr(struct tcp_conn *conn, uint32_t delivered, const struct tcp_ack_
         send = tcp_min_u32(send, ssthresh - pipe);
     }
     if (conn->prr_out == 0 || (!tcp_has(conn, TCP_SACK_ON) && sample->acked))
-        send = tcp_max_u32(send, conn->snd_mss); // the first repetition goes at once, and what a partial ACK asks for
+        send = tcp_max_u32(
+            send, conn->snd_mss); // the first repetition goes at once, and what a partial ACK asks for
     conn->cc.cwnd = tcp_max_u32(pipe + send, conn->snd_mss);
 }
 
@@ -312,8 +315,8 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
     prr(conn, delivered, sample);
 }
 
-// RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that SACKed the very first segment and
-// still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
+// RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that
+// SACKed the very first segment and still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
 void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     bool fresh = conn->recovery <= TCP_CWR;

@@ -21,11 +21,8 @@ static void round_of(unsigned acks, uint32_t rtt_us)
     uint32_t end = snd_nxt;
 
     for (unsigned i = 0; i < acks; i++) {
-        struct tcp_cc_ack ack = {.acked = MSS,
-                                 .in_flight = cc.cwnd,
-                                 .rtt_us = rtt_us,
-                                 .srtt_us = rtt_us,
-                                 .cwnd_limited = true};
+        struct tcp_cc_ack ack = {
+            .acked = MSS, .in_flight = cc.cwnd, .rtt_us = rtt_us, .srtt_us = rtt_us, .cwnd_limited = true};
 
         snd_una = i + 1 == acks ? end : snd_una + 1;
         snd_nxt += MSS;

@@ -14,7 +14,8 @@ static int up(void **state)
 
 static void acked(uint32_t bytes, bool limited)
 {
-    struct tcp_cc_ack ack = {.acked = bytes, .in_flight = cc.cwnd, .srtt_us = 100000, .cwnd_limited = limited};
+    struct tcp_cc_ack ack = {
+        .acked = bytes, .in_flight = cc.cwnd, .srtt_us = 100000, .cwnd_limited = limited};
 
     cc.ops->acked(&cc, &ack);
 }

@@ -157,7 +157,8 @@ static void slow_start_is_paced_at_twice_the_window_a_round_trip(void **state)
         n++;
     }
     assert_in_range(n, 10, 10);
-    assert_in_range(last_us - first_us, 35 * RIG_MS, 50 * RIG_MS); // nine of them at 5 ms each, one in advance
+    assert_in_range(last_us - first_us, 35 * RIG_MS,
+                    50 * RIG_MS); // nine of them at 5 ms each, one in advance
 }
 
 static void avoidance_is_paced_a_fifth_faster_than_the_window(void **state)

@@ -54,8 +54,8 @@ static uint8_t begin_active(bool ecn)
 
     rig = rig_new();
     rig->shift = 7;
-    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, &error);
+    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, &error);
     rig_flush(rig);
     syn = rig_take(rig);
     assert_int_equal(syn->out.ecn, SL_ECN_NONE);
@@ -142,7 +142,8 @@ static void s6_1_3_ece_from_a_mark_until_cwr(void **state)
     segment = rig_take(rig);
     assert_non_null(segment); // at once
     assert_int_equal(segment->out.flags, SL_TCP_ACK | SL_TCP_ECE);
-    RIG_PUT(rig, .flags = SL_TCP_ACK, .ecn = SL_ECN_ECT0, .seq = 101, .len = 100, .ack = 1, .window = PEER_WND);
+    RIG_PUT(rig, .flags = SL_TCP_ACK, .ecn = SL_ECN_ECT0, .seq = 101, .len = 100, .ack = 1,
+            .window = PEER_WND);
     rig_wait(rig, 50 * RIG_MS);
     assert_int_equal(rig_take(rig)->out.flags, SL_TCP_ACK | SL_TCP_ECE);
     RIG_PUT(rig, .flags = SL_TCP_ACK | SL_TCP_CWR, .ecn = SL_ECN_ECT0, .seq = 201, .len = 100, .ack = 1,

@@ -6,10 +6,10 @@
 
 #include "rig.h"
 
-#define MSS       1460u        // without timestamps
-#define RTT       (100 * RIG_MS)
-#define SEQ(n)    (1 + MSS * (n)) // of the n-th full segment, from 0 on
-#define PEER_WND  1000000u
+#define MSS      1460u // without timestamps
+#define RTT      (100 * RIG_MS)
+#define SEQ(n)   (1 + MSS * (n)) // of the n-th full segment, from 0 on
+#define PEER_WND 1000000u
 
 static inline struct sl_tcp_options loss_options(void) // segments keep their size whatever happens
 {
@@ -53,7 +53,8 @@ static inline void loss_ack(struct rig *rig, uint32_t ack)
     RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .ack = ack, .window = PEER_WND);
 }
 
-static inline void loss_sack2(struct rig *rig, uint32_t ack, uint32_t a, uint32_t a_end, uint32_t b, uint32_t b_end)
+static inline void loss_sack2(struct rig *rig, uint32_t ack, uint32_t a, uint32_t a_end, uint32_t b,
+                              uint32_t b_end)
 {
     struct tcp_options options = {.present = TCP_OPTION_SACK, .n_sacks = b == b_end ? 1 : 2};
 

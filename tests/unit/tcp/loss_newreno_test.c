@@ -60,8 +60,10 @@ static void rfc5681_2_not_every_ack_is_a_duplicate(void **state)
     rig_drop_out(rig);
     for (unsigned i = 0; i < 8; i++) {
         loss_ack(rig, SEQ(1)); // older
-        RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1 + i, .len = 1, .ack = SEQ(2), .window = PEER_WND); // with data
-        RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 2 + i, .ack = SEQ(2), .window = PEER_WND + 256 * (i + 1)); // window
+        RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1 + i, .len = 1, .ack = SEQ(2),
+                .window = PEER_WND); // with data
+        RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 2 + i, .ack = SEQ(2),
+                .window = PEER_WND + 256 * (i + 1));                                        // window
         RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 2 + i, .ack = SEQ(2), .window = PEER_WND); // and back
     }
     assert_int_equal(rig_info(conn).recovery, TCP_OPEN);

@@ -42,7 +42,8 @@ static void rfc6937_3_half_of_what_is_delivered_goes_out_and_recovery_ends_at_ss
     for (uint32_t i = 2; i <= 20; i++)
         loss_sack(rig, SEQ(0), SEQ(1), SEQ(i));
     sent = loss_count(rig);
-    assert_in_range(sent, 9, 12); // of 19 delivered, at ssthresh / RecoverFS = 1/2, limited transmit's two included
+    assert_in_range(sent, 9,
+                    12); // of 19 delivered, at ssthresh / RecoverFS = 1/2, limited transmit's two included
     assert_in_range(rig_info(conn).pipe, 9 * MSS, 11 * MSS);
     rig_wait(rig, RTT);
     loss_ack(rig, SEQ(22));
@@ -65,7 +66,7 @@ static void rfc6937_3_below_ssthresh_the_pipe_grows_by_what_is_delivered_and_one
 
     open_flight("newreno", 20, 60);
     loss_sack(rig, SEQ(0), SEQ(17), SEQ(20)); // 17 lost at once: the pipe is far below ssthresh
-    assert_int_equal(loss_count(rig), 3); // conservation: three delivered, three sent
+    assert_int_equal(loss_count(rig), 3);     // conservation: three delivered, three sent
     rig_wait(rig, RTT);
     before = rig_info(conn).pipe;
     loss_sack(rig, SEQ(1), SEQ(17), SEQ(20)); // a good ACK: one more than delivered (slow start's bound)

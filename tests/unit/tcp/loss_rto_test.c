@@ -28,8 +28,8 @@ static void rfc6298_2_1_first_timeout_is_1_s_and_5_5_doubles(void **state)
     int error = 0;
 
     rig = rig_new();
-    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, &error);
+    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, &error);
     rig_flush(rig);
     assert_non_null(rig_take(rig));
     for (uint64_t seconds = 1; seconds <= 32; seconds *= 2) {
@@ -116,7 +116,8 @@ static void rfc7323_4_1_timestamps_tell_which_sending_was_acknowledged(void **st
     rig_drop_out(rig);
     rig_wait(rig, 60 * RIG_MS);
     loss_ack(rig, 1449); // echoes the last
-    assert_in_range(rig_info(conn).srtt_us, before * 7 / 8 + 60000 / 8 - 200, before * 7 / 8 + 60000 / 8 + 200);
+    assert_in_range(rig_info(conn).srtt_us, before * 7 / 8 + 60000 / 8 - 200,
+                    before * 7 / 8 + 60000 / 8 + 200);
     assert_int_equal(rig_info(conn).backoff, 0);
 }
 
@@ -183,8 +184,8 @@ static void rfc6298_5_7_after_a_lost_syn_3_s(void **state)
     int error = 0;
 
     rig = rig_new();
-    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, &error);
+    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, &error);
     rig_wait(rig, 1500 * RIG_MS);
     RIG_PUT(rig, .flags = SL_TCP_SYN | SL_TCP_ACK, .ack = 1, .window = 65535, .options = rig_bare_syn());
     assert_int_equal(rig_info(conn).rto_us, 3 * RIG_S);

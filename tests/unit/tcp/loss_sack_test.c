@@ -55,10 +55,10 @@ static void rfc6675_4_pipe_is_what_is_neither_sacked_nor_lost(void **state)
 static void blocks_outside_what_is_in_flight_count_for_nothing(void **state)
 {
     open_flight(5);
-    loss_sack(rig, SEQ(0), SEQ(5), SEQ(9));           // beyond snd_nxt
-    loss_sack(rig, SEQ(0), SEQ(4), SEQ(5) + 1);       // partly
-    loss_sack(rig, SEQ(0), SEQ(3), SEQ(2));           // backwards
-    loss_sack(rig, SEQ(0), SEQ(3), SEQ(3));           // empty
+    loss_sack(rig, SEQ(0), SEQ(5), SEQ(9));     // beyond snd_nxt
+    loss_sack(rig, SEQ(0), SEQ(4), SEQ(5) + 1); // partly
+    loss_sack(rig, SEQ(0), SEQ(3), SEQ(2));     // backwards
+    loss_sack(rig, SEQ(0), SEQ(3), SEQ(3));     // empty
     loss_sack(rig, SEQ(0), SEQ(1) + 0x80000000u, SEQ(3));
     assert_int_equal(inside(conn)->sacked, 0);
     assert_int_equal(rig_info(conn).recovery, TCP_OPEN);
@@ -164,6 +164,9 @@ static void of_blocks_all_over_a_long_flight_no_ack_walks_more_than_its_steps(vo
     loss_sack(rig, SEQ(0), SEQ(1), SEQ(5000));
     assert_true(inside(conn)->sacked <= TCP_SACK_STEPS * MSS);
     assert_true(inside(conn)->sacked >= (TCP_SACK_STEPS - 2) * MSS);
+    loss_sack(rig, SEQ(0), SEQ(1), SEQ(5000)); // the next goes on where it stopped
+    loss_sack(rig, SEQ(0), SEQ(1), SEQ(5000));
+    assert_int_equal(inside(conn)->sacked, 4999 * MSS);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, down)

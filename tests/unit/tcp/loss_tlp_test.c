@@ -60,10 +60,11 @@ static void s7_2_without_a_round_trip_one_second(void **state)
     int error = 0;
 
     rig = rig_new();
-    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options, NULL,
-                          rig->now_us, &error);
+    conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port, &options,
+                          NULL, rig->now_us, &error);
     rig_wait(rig, 1100 * RIG_MS); // the SYN is repeated: no sample
-    RIG_PUT(rig, .flags = SL_TCP_SYN | SL_TCP_ACK, .ack = 1, .window = 65535, .options = loss_syn(true, false));
+    RIG_PUT(rig, .flags = SL_TCP_SYN | SL_TCP_ACK, .ack = 1, .window = 65535,
+            .options = loss_syn(true, false));
     rig_send(rig, conn, 0, 2 * MSS);
     rig_drop_out(rig);
     assert_in_range(rig_wait_out(rig, 10 * RIG_S), RIG_S, RIG_S + 10 * RIG_MS);
