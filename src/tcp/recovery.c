@@ -114,6 +114,8 @@ static bool echo_of_original(const struct tcp_conn *conn, const struct tcp_optio
 
 static void undo(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, enum undo_cause cause)
 {
+    if (conn->recovery != TCP_LOSS) // it was late, not lost: RACK may be more patient from now on
+        conn->flags |= TCP_REORDER_SEEN;
     conn->cc.ops->undo(&conn->cc, now_us);
     conn->flags &= ~(uint32_t)(TCP_UNDO | TCP_ECN_CWR | TCP_FRTO);
     conn->undo_una = conn->snd_una;

@@ -127,6 +127,16 @@ static void s6_2_step_4_a_dsack_widens_the_window_for_16_recoveries(void **state
     assert_int_equal(inside(conn)->rack_steps, 1);
 }
 
+static void a_recovery_that_was_for_nothing_is_a_sign_of_reordering(void **state)
+{
+    open_with(false);
+    lose_one(0, true);
+    assert_true(inside(conn)->flags & TCP_REORDER_SEEN);
+    flight(7, 6);
+    loss_sack(rig, SEQ(7), SEQ(8), SEQ(13));
+    rig_expect_none(rig); // three are not enough any more
+}
+
 static void s6_2_step_4_dsacks_widen_once_a_round_trip(void **state)
 {
     open_with(false);
@@ -241,6 +251,7 @@ int main(void)
         TEST(s6_2_step_4_once_reordering_was_seen_three_are_not_enough),
         TEST(s6_2_reordered_within_the_window_nothing_is_sent_again),
         TEST(s6_2_step_4_a_dsack_widens_the_window_for_16_recoveries),
+        TEST(a_recovery_that_was_for_nothing_is_a_sign_of_reordering),
         TEST(s6_2_step_4_dsacks_widen_once_a_round_trip),
         TEST(s6_2_step_4_the_window_is_never_more_than_a_round_trip),
         TEST(s5_a_repetition_that_is_lost_is_found_by_what_was_sent_after_it),
