@@ -141,11 +141,13 @@ static void note_ecn_echo(struct sl_tcp *tcp, struct tcp_conn *conn, const struc
     }
 }
 
-static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+// The acknowledgement that ends a recovery counts for what it delivered itself: the rest was paid for by PRR.
+static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool recovered)
 {
+    uint32_t delivered = conn->snd_una + conn->sacked - sample->prior_una - sample->prior_sacked;
     struct tcp_cc_ack ack = {
         .now_us = sample->now_us,
-        .acked = sample->acked,
+        .acked = recovered ? tcp_min_u32(delivered, sample->acked) : sample->acked,
         .in_flight = sample->prior_pipe,
         .rtt_us = (uint32_t)(sample->rtt_us && !sample->repeated_ack ? sample->rtt_us : sample->sack_rtt_us),
         .srtt_us = conn->srtt_us,
@@ -164,7 +166,8 @@ static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 static bool brings_nothing(const struct tcp_conn *conn, const struct sl_tcp_in *in,
                            const struct tcp_options *options)
 {
-    return in->ack == conn->snd_una && conn->sent_head == TCP_NONE && !(options->present & TCP_OPTION_SACK);
+    return in->ack == conn->snd_una && conn->sent_head == TCP_NONE && !tcp_has(conn, TCP_TLP_OUT) &&
+           !(options->present & TCP_OPTION_SACK);
 }
 
 static void rearm(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
@@ -189,6 +192,7 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
                                                    options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
                                     .tsecr = options->tsecr,
                                     .has_data = in->payload.len != 0};
+    uint8_t before = conn->recovery;
     uint64_t rtt;
 
     if (!acceptable(tcp, conn, in))
@@ -212,7 +216,7 @@ bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    grow(conn, &sample);
+    grow(conn, &sample, before == TCP_RECOVERY || before == TCP_CWR);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);
     tcp_want_output(tcp, conn);

@@ -58,7 +58,7 @@ struct tcp_cc {
     struct {
         uint64_t epoch_us;                          // 0: no epoch
         float k_s;                                  // seconds
-        float w_max, cwnd_epoch; // segments
+        float w_max, cwnd_epoch;                    // segments
         double w_est; // segments; grows by less than a float of large windows can tell apart
         float prior_w_max, prior_k_s;
         uint64_t prior_epoch_us;

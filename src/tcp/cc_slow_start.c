@@ -61,11 +61,11 @@ static void watch(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 
     if (cc->ssthresh != UINT32_MAX)
         return;
-    if (!hystart->started || new_round) {
+    if (!hystart->started) {
         hystart->started = true;
         round_begins(hystart, ack);
     }
-    if (ack->rtt_us)
+    if (ack->rtt_us) // the one that ends a round is of a segment of that round
         sample(hystart, ack->rtt_us);
     if (hystart->in_css) {
         watch_css(cc, new_round);
@@ -74,6 +74,8 @@ static void watch(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
         hystart->css_baseline_us = hystart->this_min_us;
         hystart->css_rounds = 0;
     }
+    if (new_round)
+        round_begins(hystart, ack);
 }
 
 uint32_t tcp_cc_slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *ack)

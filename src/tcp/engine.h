@@ -188,6 +188,7 @@ struct tcp_conn {
     uint8_t probes;                   // of keepalive or persist without answer
     uint8_t rack_steps, rack_persist; // of reo_wnd (RFC 8985 section 6.2 step 4)
     uint8_t dup_acks;                 // without SACK
+    bool recover_set;                 // high_seq is RFC 6582's recover, left over from a recovery
     uint8_t black_hole;               // timeouts in a row of full segments
     uint8_t timeouts;                 // in a row without an acknowledgement; backoff goes with a round trip only
     uint32_t rack_end, rack_rtt_us;

@@ -98,14 +98,15 @@ static void probe_next(struct tcp_conn *conn, uint64_t now_us)
 uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
 {
     uint32_t room = conn->mtu_probe - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12 : 0);
+    uint32_t pipe = tcp_pipe(conn), behind = 4u * conn->snd_mss;
 
     if (conn->mtu_us == 0 || now_us < conn->mtu_us || !conn->options.mtu_probing ||
-        tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN ||
-        conn->mtu_probe <= conn->path_mtu || conn->n_sacks || conn->dsack.start != conn->dsack.end)
+        tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN || conn->mtu_probe <= conn->path_mtu ||
+        conn->n_sacks || conn->dsack.start != conn->dsack.end)
         return 0;
     // enough behind it that its loss is seen by acknowledgements
-    if (tcp_unsent(conn) < room + 4u * conn->snd_mss || conn->cc.cwnd < tcp_pipe(conn) + room ||
-        conn->snd_una + conn->snd_wnd - conn->snd_nxt < room)
+    if (tcp_unsent(conn) < room + behind || conn->cc.cwnd < pipe + room + (pipe > behind ? 0 : behind) ||
+        conn->snd_una + conn->snd_wnd - conn->snd_nxt < room + behind)
         return 0;
     return room;
 }
@@ -136,6 +137,7 @@ void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     const struct tcp_record *head = conn->sent_head == TCP_NONE ? NULL : tcp_record_at(tcp, conn->sent_head);
 
+    uint32_t options;
     uint16_t next;
 
     (void)now_us;
@@ -144,8 +146,11 @@ void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     if (++conn->black_hole < 2)
         return;
     next = plateau_below(conn->path_mtu);
-    if (next && head->end - head->seq > next - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12u : 0u))
-        tcp_mtu_lower(tcp, conn, next, 1); // what would have fitted already did not vanish for its size
+    options = tcp_has(conn, TCP_TS_ON) ? 12 : 0;
+    if (next == 0 || head->end - head->seq + options + TCP_HEADERS(tcp_is_v4(conn)) <= next)
+        return; // would have fitted already: it did not vanish for its size
+    tcp_mtu_lower(tcp, conn, next, 1);
+    conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
 }
 
 // RFC 1191 section 3: a router that does not tell leaves us to guess the next lower plateau.

@@ -30,8 +30,7 @@ static uint64_t reorder_window(const struct tcp_conn *conn)
 {
     uint64_t window;
 
-    if (!tcp_has(conn, TCP_REORDER_SEEN) &&
-        (conn->recovery >= TCP_RECOVERY || conn->n_sacked >= 3))
+    if (!tcp_has(conn, TCP_REORDER_SEEN) && (conn->recovery >= TCP_RECOVERY || conn->n_sacked >= 3))
         return 0;
     window = (uint64_t)conn->rack_steps * conn->min_rtt_us / 4;
     return tcp_min_u64(window, conn->srtt_us);
@@ -41,7 +40,8 @@ static uint64_t reorder_window(const struct tcp_conn *conn)
 void tcp_rack_dsack(struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     if (!sample->dsack || sample->dsack_probe ||
-        (tcp_seq_lt(conn->snd_una, conn->rack_dsack_round) && tcp_seq_le(conn->rack_dsack_round, conn->snd_nxt)))
+        (tcp_seq_lt(conn->snd_una, conn->rack_dsack_round) &&
+         tcp_seq_le(conn->rack_dsack_round, conn->snd_nxt)))
         return; // a round that is not between the two is long over: numbers wrap
     conn->rack_dsack_round = conn->snd_nxt;
     if (conn->rack_steps < UINT8_MAX)
@@ -55,10 +55,11 @@ void tcp_rack_recovered(struct tcp_conn *conn)
         conn->rack_steps = 1;
 }
 
-// Step 5, from the oldest on: behind the first that was sent later than what arrived there is none.
+// Step 5, from the oldest on: behind the first that was sent later than what arrived there is none. The timer is for the
+// next one that becomes due, not the last as in the RFC: that one need not be looked for, at each ACK, through them all.
 uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
-    uint64_t window = reorder_window(conn), wait_until = 0;
+    uint64_t window = reorder_window(conn);
     uint32_t at = conn->sent_first;
 
     if (conn->rack_sent_us == 0)
@@ -70,12 +71,11 @@ uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         if (!sent_after(conn->rack_sent_us, conn->rack_end, record->sent_us, record->end))
             break;
         at = record->later;
-        if (due <= now_us)
-            tcp_record_lose(tcp, conn, record);
-        else if (due > wait_until)
-            wait_until = due;
+        if (due > now_us)
+            return due; // those behind it are due later still
+        tcp_record_lose(tcp, conn, record);
     }
-    return wait_until;
+    return 0;
 }
 
 bool tcp_rack_timed_out(const struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us)

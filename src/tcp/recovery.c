@@ -84,7 +84,9 @@ static void leave(struct sl_tcp *tcp, struct tcp_conn *conn, bool to_ssthresh)
     if (!tcp_has(conn, TCP_SACK_ON))
         conn->sacked = 0;
     conn->flags &= ~(uint32_t)TCP_FRTO;
-    conn->high_seq = conn->snd_nxt; // for so long a DSACK may still tell that it was for nothing
+    conn->recover_set = true;
+    if (tcp_has(conn, TCP_SACK_ON))
+        conn->high_seq = conn->snd_nxt; // for so long a DSACK may still tell that it was for nothing
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERED, 0, in_segments(conn, conn->cc.cwnd));
 }
 
@@ -112,6 +114,8 @@ static bool echo_of_original(const struct tcp_conn *conn, const struct tcp_optio
 
 static void undo(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, enum undo_cause cause)
 {
+    if (conn->recovery != TCP_LOSS) // it was late, not lost: RACK may be more patient from now on
+        conn->flags |= TCP_REORDER_SEEN;
     conn->cc.ops->undo(&conn->cc, now_us);
     conn->flags &= ~(uint32_t)(TCP_UNDO | TCP_ECN_CWR | TCP_FRTO);
     conn->undo_una = conn->snd_una;
@@ -184,8 +188,11 @@ static void without_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
         count_duplicate(conn);
     else if (sample->acked)
         forget_duplicates(conn, sample);
-    if (conn->recovery <= TCP_CWR && conn->dup_acks >= 3 && !conn->lost)
-        lose_head(tcp, conn);
+    if (conn->recovery <= TCP_CWR && conn->dup_acks >= 3 && !conn->lost &&
+        !(conn->recover_set && conn->snd_una == conn->high_seq))
+        lose_head(
+            tcp,
+            conn); // duplicates of the last recovery's end are its own echoes: RFC 6582 section 3.2 step 1
     if (conn->recovery == TCP_RECOVERY && sample->acked && tcp_seq_lt(conn->snd_una, conn->high_seq))
         lose_head(tcp, conn); // a partial acknowledgement: RFC 6582 section 3.2 step 3
 }
@@ -199,7 +206,6 @@ static void detect(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_a
         without_sack(tcp, conn, sample);
         return;
     }
-    tcp_rack_dsack(conn, sample);
     wait_until = tcp_rack_detect(tcp, conn, sample->now_us);
     if (wait_until) {
         conn->rtx = TCP_RTX_REORDER;
@@ -229,8 +235,9 @@ static void prr(struct tcp_conn *conn, uint32_t delivered, const struct tcp_ack_
             send += conn->snd_mss;
         send = tcp_min_u32(send, ssthresh - pipe);
     }
-    if (conn->prr_out == 0)
-        send = tcp_max_u32(send, conn->snd_mss); // the first repetition goes at once
+    if (conn->prr_out == 0 || (!tcp_has(conn, TCP_SACK_ON) && sample->acked))
+        send = tcp_max_u32(
+            send, conn->snd_mss); // the first repetition goes at once, and what a partial ACK asks for
     conn->cc.cwnd = tcp_max_u32(pipe + send, conn->snd_mss);
 }
 
@@ -282,6 +289,8 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
 {
     uint32_t delivered;
 
+    if (tcp_has(conn, TCP_SACK_ON))
+        tcp_rack_dsack(conn, sample);
     if (conn->recovery == TCP_LOSS) {
         loss_ack(tcp, conn, options, sample);
         return;
@@ -308,8 +317,8 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
     prr(conn, delivered, sample);
 }
 
-// RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that SACKed the very first segment and
-// still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
+// RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that
+// SACKed the very first segment and still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
 void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     bool fresh = conn->recovery <= TCP_CWR;

@@ -75,5 +75,6 @@ void tcp_pace_rate(struct tcp_conn *conn)
         conn->rate_bps = 0;
         return;
     }
-    conn->rate_bps = (uint64_t)tcp_max_u32(conn->cc.cwnd, conn->snd_nxt - conn->snd_una) * percent * (TCP_S / 100) / conn->srtt_us;
+    conn->rate_bps = (uint64_t)tcp_max_u32(conn->cc.cwnd, conn->snd_nxt - conn->snd_una) * percent *
+                     (TCP_S / 100) / conn->srtt_us;
 }

@@ -342,10 +342,22 @@ static void apply_part(struct sl_tcp *tcp, struct tcp_conn *conn, const struct t
     }
 }
 
+// How far the walk through a block came before its steps ran out.
+static uint32_t walked_to(const struct sl_tcp *tcp, const struct tcp_conn *conn, const struct tcp_sack *block,
+                          const struct tcp_sack *known)
+{
+    uint32_t end = conn->sack_hint == TCP_NONE ? block->start : tcp_record_at(tcp, conn->sack_hint)->end;
+
+    if (tcp_seq_lt(end, block->start) || tcp_seq_gt(end, block->end) ||
+        (known && tcp_seq_lt(end, known->end)))
+        return known ? known->end : block->start;
+    return end;
+}
+
 // Blocks grow: of one that the last acknowledgement told already only what is new is walked through, else a long block
-// would cost its length each time.
-static void apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
-                        unsigned *steps, struct tcp_ack_sample *sample)
+// would cost its length each time. Returns what is known of it now: not all of it where the steps ran out.
+static struct tcp_sack apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
+                                   unsigned *steps, struct tcp_ack_sample *sample)
 {
     const struct tcp_sack *known = NULL;
 
@@ -357,14 +369,13 @@ static void apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
             (!known || heard->end - heard->start > known->end - known->start))
             known = heard;
     }
-    if (!known) {
-        apply_part(tcp, conn, block, block->start, block->end, steps, sample);
-        return;
-    }
-    if (known->end != block->end)
-        apply_part(tcp, conn, block, known->end, block->end, steps, sample);
-    if (known->start != block->start)
+    if (!known || known->end != block->end)
+        apply_part(tcp, conn, block, known ? known->end : block->start, block->end, steps, sample);
+    if (*steps == 0)
+        return (struct tcp_sack){known ? known->start : block->start, walked_to(tcp, conn, block, known)};
+    if (known && known->start != block->start)
         apply_part(tcp, conn, block, block->start, known->start, steps, sample);
+    return *steps ? *block : (struct tcp_sack){known->start, block->end};
 }
 
 // RFC 2883 section 4: the first block lies below the ACK, or within the second one.
@@ -389,7 +400,8 @@ static void take_dsack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct t
     tcp->counters.dsacks_in++;
     sample->dsack = true;
     sample->dsack_end = block->end;
-    sample->dsack_probe = tcp_has(conn, TCP_TLP_OUT) && tcp_has(conn, TCP_TLP_RETRANS) && block->end == conn->tlp_end;
+    sample->dsack_probe =
+        tcp_has(conn, TCP_TLP_OUT) && tcp_has(conn, TCP_TLP_RETRANS) && block->end == conn->tlp_end;
     if (tcp_has(conn, TCP_UNDO) && conn->undo_retrans > 0 && tcp_seq_ge(block->start, conn->undo_una))
         conn->undo_retrans = told < conn->undo_retrans ? conn->undo_retrans - told : 0;
 }
@@ -413,12 +425,12 @@ void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     }
     if (conn->sent_head == TCP_NONE || tcp_seq_lt(ack, conn->snd_una - conn->max_window))
         return;
+    if (conn->sacked == 0)
+        memset(conn->heard, 0, sizeof(conn->heard)); // of a flight long gone: numbers wrap
     for (; i < options->n_sacks; i++) {
         if (!sound(conn, &options->sacks[i]))
             continue;
-        apply_block(tcp, conn, &options->sacks[i], &steps, sample);
-        if (steps)
-            heard[i] = options->sacks[i];
+        heard[i] = apply_block(tcp, conn, &options->sacks[i], &steps, sample);
     }
     memcpy(conn->heard, heard, sizeof(heard));
 }

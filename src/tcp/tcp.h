@@ -155,7 +155,7 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint8_t hop_limit, traffic_class;
     bool no_delay;                              // without Nagle's algorithm (RFC 9293 section 3.7.4)
     bool timestamps, sack, wscale, ecn, pacing; // offered and accepted
-    bool mtu_probing;           // lower the MTU where full segments vanish (RFC 4821, RFC 8899 black holes)
+    bool mtu_probing;           // lower the MTU where full segments vanish, try larger ones again (RFC 4821)
     uint32_t keepalive_idle_ms; // 0: no keepalive
     uint32_t keepalive_interval_ms;
     uint8_t keepalive_probes;

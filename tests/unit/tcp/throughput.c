@@ -177,7 +177,8 @@ static void turn(struct path *path, struct flow *flows, uint32_t n, uint64_t lat
     sl_tcp_output(path->server, path->now_us);
 }
 
-static struct sl_tcp *engine(struct path *path, bool (*send)(void *, const struct sl_tcp_out *), uint64_t salt)
+static struct sl_tcp *engine(struct path *path, bool (*send)(void *, const struct sl_tcp_out *),
+                             uint64_t salt)
 {
     struct sl_tcp_config config;
     struct sl_tcp *tcp;
@@ -192,7 +193,8 @@ static struct sl_tcp *engine(struct path *path, bool (*send)(void *, const struc
     return tcp;
 }
 
-static void connect_flow(struct path *path, struct flow *flow, uint16_t port, const struct sl_tcp_options *options)
+static void connect_flow(struct path *path, struct flow *flow, uint16_t port,
+                         const struct sl_tcp_options *options)
 {
     struct sl_ip local, remote;
     int error = 0;
@@ -200,13 +202,14 @@ static void connect_flow(struct path *path, struct flow *flow, uint16_t port, co
     sl_ip_parse("192.0.2.1", &local);
     sl_ip_parse("192.0.2.2", &remote);
     flow->progress_us = path->now_us;
-    flow->client = sl_tcp_connect(path->client, &local, __builtin_bswap16(port), &remote, __builtin_bswap16(80),
-                                  options, NULL, path->now_us, &error);
+    flow->client = sl_tcp_connect(path->client, &local, __builtin_bswap16(port), &remote,
+                                  __builtin_bswap16(80), options, NULL, path->now_us, &error);
     if (!flow->client)
         abort();
 }
 
-static void sum_up(struct path *path, const struct flow *flows, uint32_t n, double seconds, struct result *result)
+static void sum_up(struct path *path, const struct flow *flows, uint32_t n, double seconds,
+                   struct result *result)
 {
     double sum = 0, squares = 0, late = 0;
 
@@ -288,8 +291,8 @@ static void row(const char *name, const struct scene *scene)
     struct result r = play(scene);
 
     printf("%-16s %5.0f %5.1f %8.2f %8.2f %7u %5u %5u %7u %7u %8.0f %6.0f %6.3f\n", name,
-           (double)scene->rtt_us / 1000, scene->loss * 100, r.mbit, r.mbit_late, r.retransmits, r.timeouts, r.undone,
-           r.dropped_random, r.dropped_full, r.worst_gap_ms, r.rto_ms, r.jain);
+           (double)scene->rtt_us / 1000, scene->loss * 100, r.mbit, r.mbit_late, r.retransmits, r.timeouts,
+           r.undone, r.dropped_random, r.dropped_full, r.worst_gap_ms, r.rto_ms, r.jain);
     fflush(stdout);
 }
 
@@ -298,10 +301,11 @@ int main(int argc, char **argv)
     static const uint64_t rtts_us[] = {1000, 20000, 100000};
     static const double losses[] = {0, 0.001, 0.01, 0.03};
     static const char *const names[] = {"cubic", "newreno"};
-    struct scene scene = {.seconds = argc > 1 ? atof(argv[1]) : 30, .seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1};
+    struct scene scene = {.seconds = argc > 1 ? atof(argv[1]) : 30,
+                          .seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1};
 
-    printf("%-16s %5s %5s %8s %8s %7s %5s %5s %7s %7s %8s %6s %6s\n", "congestion", "rtt", "loss", "Mbit/s", "late",
-           "rexmit", "rto", "undo", "lost", "full", "gap ms", "rto ms", "Jain");
+    printf("%-16s %5s %5s %8s %8s %7s %5s %5s %7s %7s %8s %6s %6s\n", "congestion", "rtt", "loss", "Mbit/s",
+           "late", "rexmit", "rto", "undo", "lost", "full", "gap ms", "rto ms", "Jain");
     for (unsigned name = 0; name < 2; name++)
         for (unsigned r = 0; r < 3; r++)
             for (unsigned l = 0; l < 4; l++) {
