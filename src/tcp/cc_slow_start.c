@@ -85,7 +85,7 @@ uint32_t tcp_cc_slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
     watch(cc, ack);
     if (cc->cwnd >= cc->ssthresh)
         return ack->acked;
-    if (cc->hystart.in_css)
+    if (cc->hystart.in_css && cc->ssthresh == UINT32_MAX) // a loss has ended the first slow start, and CSS with it
         growth /= CSS_GROWTH;
     room = cc->ssthresh - cc->cwnd;
     if (growth < room) {

@@ -39,7 +39,7 @@ void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client,
 
 // ---- SYN cookies --------------------------------------------------------------------------------------------
 // 32 bits: 5 of the minute, 3 of the MSS, 24 of the MAC. The MAC covers minute and MSS, so neither can be chosen.
-static const uint16_t mss_table[8] = {216, 536, 1024, 1220, 1300, 1440, 1460, 8960};
+static const uint16_t mss_table[8] = {88, 216, 536, 1220, 1300, 1440, 1460, 8960};
 
 static uint32_t mac(const struct tcp_secret *secret, const struct tcp_tuple *tuple, uint32_t peer_isn,
                     uint64_t minute, unsigned mss)

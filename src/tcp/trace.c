@@ -26,7 +26,7 @@ const struct tcp_trace_record *tcp_trace_get(const struct tcp_trace *trace, uint
 
 const char *tcp_trace_event_name(unsigned event)
 {
-    return event < TCP_TRACE_EVENTS ? events[event].name : "?";
+    return event < TCP_TRACE_EVENTS ? event_name[event] : "?";
 }
 
 const char *tcp_trace_state_name(unsigned state)
@@ -95,7 +95,7 @@ static void add_meaning(struct text *text, const struct tcp_trace_record *r)
         add(text, " %s, the peer's port %u", WORD(r->small, "by the peer", "by us", "by a SYN cookie"), r->value);
         break;
     case TCP_TRACE_STATE:
-        add(text, " %s", state_name(r->small));
+        add(text, " %s", tcp_trace_state_name(r->small));
         break;
     case TCP_TRACE_OPTIONS:
         add_agreed(text, r);
@@ -163,7 +163,7 @@ const char *tcp_trace_format(const struct tcp_trace_record *record, char *out, s
         return out;
     out[0] = '\0';
     add(&text, "%u.%03u s  %s", record->at_ms / 1000, record->at_ms % 1000,
-        record->event < TCP_TRACE_EVENTS ? event_name[record->event] : "?");
+        tcp_trace_event_name(record->event));
     add_meaning(&text, record);
     return out;
 }

@@ -121,6 +121,20 @@ static void s4_3_only_the_first_slow_start_is_watched(void **state)
     assert_false(cc.hystart.in_css);
 }
 
+static void a_loss_ends_conservative_slow_start_with_the_first(void **state)
+{
+    uint32_t before;
+
+    round_of(10, 80000);
+    round_of(20, 80000);
+    round_of(40, 91000);
+    assert_true(cc.hystart.in_css);
+    cc.ops->timeout(&cc, 0, cc.cwnd);
+    cc.cwnd = before = MSS;
+    round_of(1, 80000);
+    assert_int_equal(cc.cwnd, before + MSS);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, up)
 
 int main(void)
@@ -134,6 +148,7 @@ int main(void)
         TEST(s4_2_five_rounds_of_it_end_slow_start),
         TEST(s4_2_a_round_trip_that_falls_again_resumes_slow_start),
         TEST(s4_3_only_the_first_slow_start_is_watched),
+        TEST(a_loss_ends_conservative_slow_start_with_the_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,9 +53,13 @@ static void records_read_as_text(void **state)
         const char *text;
     } rows[] = {
         {{0, TCP_TRACE_STATE, SL_TCP_ESTABLISHED, 0}, "0.000 s  state ESTABLISHED"},
-        {{12345, TCP_TRACE_RTO, 2, 800}, "12.345 s  timeout  backoff 2  ms 800"},
-        {{1, TCP_TRACE_TLP, 9, 40}, "0.001 s  probe  ms 40"},
-        {{1, TCP_TRACE_END, 110, 7}, "0.001 s  end  error 110"},
+        {{12345, TCP_TRACE_RTO, 2, 800}, "12.345 s  timeout after 800 ms, 2 in a row"},
+        {{1, TCP_TRACE_TLP, 9, 40}, "0.001 s  probe of the tail after 40 ms"},
+        {{1, TCP_TRACE_END, 110, 7}, "0.001 s  end Connection timed out"},
+        {{1, TCP_TRACE_END, 0, 0}, "0.001 s  end in order"},
+        {{1, TCP_TRACE_OPTIONS, 3, 1448}, "0.001 s  options segments of 1448 bytes, timestamps, SACK"},
+        {{1, TCP_TRACE_CHALLENGE, SL_TCP_SYN, 0}, "0.001 s  challenge to a segment with SYN"},
+        {{1, TCP_TRACE_RECOVERY, 0, 3}, "0.001 s  recovery by SACK and time (RACK), 3 segments lost"},
         {{1, TCP_TRACE_STATE, 200, 0}, "0.001 s  state ?"},
     };
     char out[80];
