@@ -85,6 +85,7 @@ static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_ou
     conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK);
     conn->delack_us = TCP_NEVER;
     conn->full_segments = 0;
+    tcp->counters.dsacks_out += conn->dsack.start != conn->dsack.end;
     conn->dsack.start = conn->dsack.end = 0;
     if (conn->quick_acks)
         conn->quick_acks--;

@@ -352,6 +352,7 @@ static void rfc2883_4_1_1_a_whole_old_segment(void **state)
     say(rig, ACK, 1, 500, 1);
     say(rig, ACK, 1, 500, 1);
     expect_blocks(rig, BLOCKS({1, 501}));
+    assert_int_equal(COUNTER(rig, dsacks_out), 1);
     rig_free(rig);
 }
 
