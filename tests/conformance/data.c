@@ -5,7 +5,7 @@
 #include <string.h>
 #include "door.h"
 
-#define PIECE_MAX (1u << 20) // bytes of a buffer
+#define PIECE_MAX DOOR_PIECE_MAX
 
 // ---- reading ------------------------------------------------------------------------------------------------
 static uint32_t unread(const struct door_socket *s)
@@ -160,7 +160,7 @@ static uint32_t send_room(const struct door_socket *s)
 
     sl_tcp_info(s->conn, &info);
     used = info.snd_nxt - info.snd_una + info.snd_queued;
-    return used < s->options.tx_bytes ? s->options.tx_bytes - used : 0;
+    return used < s->send_bytes ? s->send_bytes - used : 0;
 }
 
 // A third must be free, so that a writer is not woken for every acknowledgement (sk_stream_is_writeable()).
@@ -168,7 +168,7 @@ bool door_writable(const struct door_socket *s)
 {
     if (s->kind == DOOR_CONNECTING)
         return false;
-    return s->kind != DOOR_CONNECTED || s->shut_write || s->error || send_room(s) >= s->options.tx_bytes / 3;
+    return s->kind != DOOR_CONNECTED || s->shut_write || s->error || send_room(s) >= s->send_bytes / 3;
 }
 
 static bool send_ready(void *argument)
@@ -220,8 +220,6 @@ static ssize_t send_some(struct door_socket *s, const struct iovec *iov, size_t 
         return 0;
     piece = piece < room ? piece : room;
     code = send_piece(s, iov, n, from, piece);
-    if (code == -EAGAIN || code == -ENOBUFS)
-        return 0;
     return code ? code : (ssize_t)piece;
 }
 

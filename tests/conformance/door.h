@@ -23,6 +23,7 @@
 #define DOOR_MS          1000ull
 #define DOOR_S           1000000ull
 #define DOOR_THREADS_MAX 16u
+#define DOOR_PIECE_MAX   65536u // bytes of a buffer
 
 enum door_kind {
     DOOR_FRESH,
@@ -64,6 +65,9 @@ struct door_socket {
     bool reuse_address, keepalive, only_v6, quick_ack, linger;
     int linger_s, low_water, tos;
     uint32_t keepalive_idle_ms;
+    // SO_SNDBUF counts bytes; the engine counts whole buffers until their last byte is acknowledged, so that
+    // options.tx_bytes is larger by one.
+    uint32_t send_bytes;
     uint64_t receive_timeout_us, send_timeout_us; // 0: none
     struct door_watch *watches;                   // of an epoll
     uint32_t n_watches;

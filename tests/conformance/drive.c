@@ -9,10 +9,18 @@
 #define PEER_ISN 1000000u
 
 // ---- life -------------------------------------------------------------------------------------------------------------
+void drive_init(struct drive *d, const char *flags)
+{
+    void (*init)(const char *, struct packetdrill_interface *);
+
+    *(void **)&init = dlsym(d->handle, "packetdrill_interface_init");
+    assert_non_null(init);
+    init(flags, &d->pd);
+}
+
 static struct drive *drive_open(const char *flags, bool v6)
 {
     struct drive *d = calloc(1, sizeof(*d));
-    void (*init)(const char *, struct packetdrill_interface *);
     const char *file = getenv("SLUICE_PACKETDRILL");
 
     assert_non_null(d);
@@ -20,9 +28,7 @@ static struct drive *drive_open(const char *flags, bool v6)
     d->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (d->handle == NULL)
         fail_msg("%s", dlerror());
-    *(void **)&init = dlsym(d->handle, "packetdrill_interface_init");
-    assert_non_null(init);
-    init(flags, &d->pd);
+    drive_init(d, flags);
     assert_non_null(d->pd.userdata);
     d->v6 = v6;
     assert_int_equal(sl_ip_parse(v6 ? "fd3d:fa7b:d17d::1" : "192.168.0.1", &d->local), 0);

@@ -49,6 +49,7 @@ struct seen { // a packet that came out
 
 struct drive *drive_new(const char *flags);
 struct drive *drive_new_v6(const char *flags);
+void drive_init(struct drive *d, const char *flags); // fills d->pd
 void drive_free(struct drive *d);
 #define PD(d, call, ...) ((d)->pd.call((d)->pd.userdata, ##__VA_ARGS__))
 

@@ -73,7 +73,8 @@ static int socket_set(struct door_socket *s, int name, int value)
         break;
     case SO_SNDBUF:
     case SO_SNDBUFFORCE:
-        s->options.tx_bytes = buffer_size(value);
+        s->send_bytes = buffer_size(value);
+        s->options.tx_bytes = s->send_bytes + DOOR_PIECE_MAX;
         break;
     case SO_RCVLOWAT:
         s->low_water = value > 0 ? value : 1;
@@ -120,7 +121,7 @@ static int socket_get(struct door_socket *s, int name, int *value)
         *value = (int)(s->options.rx_bytes * 2);
         return 0;
     case SO_SNDBUF:
-        *value = (int)(s->options.tx_bytes * 2);
+        *value = (int)(s->send_bytes * 2);
         return 0;
     case SO_RCVLOWAT:
         *value = s->low_water;

@@ -105,6 +105,8 @@ struct door_socket *door_socket_new(struct door *door, int family, enum door_kin
     s->kind = kind;
     s->family = family;
     s->options = door->options;
+    s->send_bytes = door->options.tx_bytes;
+    s->options.tx_bytes += DOOR_PIECE_MAX;
     s->low_water = 1;
     s->keepalive_idle_ms = 7200 * 1000;
     s->next = door->sockets;
@@ -295,6 +297,7 @@ static struct door_socket *accepted(struct door *door, struct door_socket *liste
     sl_tcp_info(conn, &info);
     s->conn = conn;
     s->options = listening_options(listener);
+    s->send_bytes = listener->send_bytes;
     s->file_flags = O_RDWR;
     s->local = info.local;
     s->remote = info.remote;
