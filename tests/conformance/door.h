@@ -110,6 +110,7 @@ struct door {
     struct sl_ip local_v4, local_v6;
     struct sl_tcp_options options; // what sockets begin with
     enum door_ecn ecn;
+    bool short_table; // the caller has no room for epoll_create and what follows
     uint64_t seed;
 };
 

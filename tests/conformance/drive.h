@@ -80,7 +80,7 @@ struct drive_call { // a blocking call on a thread of its own
     ssize_t result;
     int error;
     uint64_t at_us; // when it returned
-    volatile int tid;
+    _Atomic int tid;
 };
 
 void drive_call_begin(struct drive_call *call, struct drive *d, ssize_t (*run)(struct drive *, int), int fd);

@@ -92,6 +92,12 @@ static int local_set(struct door *door, const char *text)
     return 0;
 }
 
+static int table_set(struct door *door, const char *text)
+{
+    door->short_table = strcmp(text, "short") == 0;
+    return door->short_table || strcmp(text, "full") == 0 ? 0 : -EINVAL;
+}
+
 static int seed_set(struct door *door, const char *text)
 {
     char *end;
@@ -103,11 +109,8 @@ static int seed_set(struct door *door, const char *text)
 static const struct {
     const char *name;
     int (*set)(struct door *door, const char *text);
-} words[] = {{"congestion", congestion_set},
-             {"cookies", cookies_set},
-             {"ecn", ecn_set},
-             {"local", local_set},
-             {"seed", seed_set}};
+} words[] = {{"congestion", congestion_set}, {"cookies", cookies_set}, {"ecn", ecn_set},
+             {"local", local_set},           {"seed", seed_set},       {"table", table_set}};
 
 static int word_set(struct door *door, char *word)
 {

@@ -290,6 +290,19 @@ static void cookies_open_connections_without_state(void **state)
     drive_free(d);
 }
 
+static void a_short_table_leaves_what_is_behind_it_alone(void **state)
+{
+    struct drive *d = drive_new("");
+
+    d->pd.free(d->pd.userdata);
+    memset(&d->pd, 0x5a, sizeof(d->pd));
+    drive_init(d, "table=short");
+    assert_int_equal(*(uint8_t *)&d->pd.epoll_create, 0x5a);
+    assert_int_equal(*(uint8_t *)&d->pd.splice, 0x5a);
+    assert_true(drive_now(d) > 0); // the last that is filled in
+    drive_free(d);
+}
+
 static void a_flag_that_is_not_known_leaves_no_door(void **state)
 {
     struct drive *d = drive_new(""), *wrong = drive_new("");
@@ -323,6 +336,7 @@ int main(void)
         cmocka_unit_test(flags_rule_what_a_syn_offers),
         cmocka_unit_test(the_initial_window_is_set_by_flag),
         cmocka_unit_test(cookies_open_connections_without_state),
+        cmocka_unit_test(a_short_table_leaves_what_is_behind_it_alone),
         cmocka_unit_test(a_flag_that_is_not_known_leaves_no_door),
     };
 
