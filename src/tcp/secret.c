@@ -53,7 +53,7 @@ static uint32_t mac(const struct tcp_secret *secret, const struct tcp_tuple *tup
     } input;
 
     memset(&input, 0, sizeof(input));
-    input.tuple = *tuple;
+    memcpy(&input.tuple, tuple, 36); // what is behind the ports is padding, and could be anything
     input.peer_isn = peer_isn;
     input.minute = minute;
     input.mss = mss;
