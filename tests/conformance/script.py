@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs scripts in a small part of packetdrill's language through the door: script.py LIBRARY FILE...
 
