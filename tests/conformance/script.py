@@ -5,7 +5,7 @@
 A line is a time and an event. Times: 1.5 (since the script began), +0.2 (since the last event), 1.0...1.2 (a call that
 blocks: begin and return); what comes out must do so within TOLERANCE. Events: `< SEGMENT` arrives, `> SEGMENT` comes out,
 `call(arguments) = result ERRNO`. A first line `--so_flags=WORDS` sets flags, `--ip_version=ipv6` the family; // begins a
-comment. Segments: FLAGS first:last(len) ack N win N urg N <option,...>; without <> options are not looked at, without win
+comment. Segments: [noecn|ect0|ect1|ce] FLAGS first:last(len) ack N win N urg N <option,...>; without <> options are not looked at, without win
 the window is not. Sequence numbers are relative to each side's SYN. Not the whole language: a word that is not understood
 ends the run.
 """
@@ -27,6 +27,7 @@ epoll_wait pipe splice""".split()
 NAMES = {name: getattr(socket, name) for name in dir(socket) if name.isupper() and isinstance(getattr(socket, name), int)}
 NAMES |= {"F_GETFL": 3, "F_SETFL": 4, "O_RDWR": 2, "O_NONBLOCK": 0o4000, "SIOCINQ": 0x541B, "FIONREAD": 0x541B,
           "SIOCOUTQ": 0x5411, "TCP_USER_TIMEOUT": 18, "TCP_QUICKACK": 12, "TCP_MAXSEG": 2, "SOL_TCP": 6}
+ECN = ["noecn", "ect1", "ect0", "ce"]
 FLAGS = "FSRP.UEW"  # from the lowest bit of the TCP header's on
 
 
@@ -58,27 +59,29 @@ class Door:
 
 
 # ---- segments ---------------------------------------------------------------------------------------------------------
-SEGMENT = re.compile(r"([FSRP.UEW]+) ?(?:(\d+):(\d+)\((\d+)\))?(?: ?ack (\d+))?(?: win (\d+))?(?: urg (\d+))?(?: <(.*)>)?$")
+SEGMENT = re.compile(r"(?:\[(noecn|ect1|ect0|ce)\] )?([FSRP.UEW]+) ?(?:(\d+):(\d+)\((\d+)\))?(?: ?ack (\d+))?(?: win (\d+))?(?: urg (\d+))?(?: <(.*)>)?$")
 
 
 class Segment:
-    """Numbers are relative here; ack None without ACK, window None and options None where nothing is said of them."""
+    """Numbers are relative here; ack None without ACK; window, options and ecn None where nothing is said of them."""
 
-    def __init__(self, flags, seq, length, ack, window, urgent, options):
-        self.flags, self.seq, self.length, self.ack = flags, seq, length, ack
+    def __init__(self, flags, seq, length, ack, window, urgent, options, ecn=None):
+        self.ecn, self.flags, self.seq, self.length, self.ack = ecn, flags, seq, length, ack
         self.window, self.urgent, self.options = window, urgent, options
 
     @classmethod
     def read(cls, text):
         match = SEGMENT.match(text)
-        if not match or (match[4] and int(match[3]) - int(match[2]) != int(match[4])):
+        if not match or (match[5] and int(match[4]) - int(match[3]) != int(match[5])):
             raise Failed(f"no segment: {text}")
-        flags, seq, _, length, ack, window, urgent, options = match.groups()
+        ecn, flags, seq, _, length, ack, window, urgent, options = match.groups()
         return cls(frozenset(flags), int(seq or 0), int(length or 0), ack and int(ack), window and int(window),
-                   int(urgent or 0), None if options is None else [word.strip() for word in options.split(",") if word])
+                   int(urgent or 0), None if options is None else [word.strip() for word in options.split(",") if word],
+                   ECN.index(ecn) if ecn else None)
 
     def __str__(self):
-        text = "".join(flag for flag in "SFRPEWU." if flag in self.flags)
+        text = "" if self.ecn is None else f"[{ECN[self.ecn]}] "
+        text += "".join(flag for flag in "SFRPEWU." if flag in self.flags)
         text += f" {self.seq}:{self.seq + self.length}({self.length})"
         text += f" ack {self.ack}" if self.ack is not None else ""
         text += f" win {self.window}" if self.window is not None else ""
@@ -144,8 +147,8 @@ class Wire:
         total = checksum(pseudo(self.remote, self.local, len(tcp)) + tcp)
         tcp = tcp[:16] + struct.pack("!H", total) + tcp[18:]
         if self.version == 6:
-            return struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + self.remote + self.local + tcp
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + self.remote + self.local
+            return struct.pack("!IHBB", 6 << 28 | (segment.ecn or 0) << 20, len(tcp), 6, 64) + self.remote + self.local + tcp
+        ip = struct.pack("!BBHHHBBH", 0x45, segment.ecn or 0, 20 + len(tcp), 0, 0, 64, 6, 0) + self.remote + self.local
         return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
 
     def segment(self, packet):
@@ -161,7 +164,7 @@ class Wire:
         self.stamp = next((int(word.split()[2]) for word in options if word.startswith("TS")), self.stamp)
         return Segment(flags, (seq - self.isn) & 0xFFFFFFFF, len(tcp) - header,
                        (ack - PEER_ISN) & 0xFFFFFFFF if "." in flags else None, window, urgent,
-                       options)
+                       options, packet[1] & 3 if self.version == 4 else packet[1] >> 4 & 3)
 
 
 def option_equal(got, expected):
@@ -175,6 +178,8 @@ def segment_equal(got, expected):
         same &= got.window == expected.window
     if expected.options is not None:
         same &= len(got.options) == len(expected.options) and all(map(option_equal, got.options, expected.options))
+    if expected.ecn is not None:
+        same &= got.ecn == expected.ecn
     return same and ("U" not in expected.flags or got.urgent == expected.urgent)
 
 
