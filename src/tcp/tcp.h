@@ -152,6 +152,7 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint32_t tx_bytes; // charge of what is queued or not acknowledged: sl_tcp_send says -EAGAIN from there on
     uint16_t mtu;      // bytes of IP packet, of the way out
     uint8_t hop_limit, traffic_class;
+    bool cork;     // no segment that is not full, but for the last before a FIN, and after a timeout with nothing in flight
     bool no_delay;                              // without Nagle's algorithm (RFC 9293 section 3.7.4)
     bool timestamps, sack, wscale, ecn, pacing; // offered and accepted
     bool mtu_probing;           // lower the MTU where full segments vanish (RFC 4821, RFC 8899 black holes)
