@@ -152,7 +152,7 @@ int door_block_on(struct door *door, bool (*ready)(void *), void *argument, uint
     if (deadline_us <= door->now_us)
         return -EAGAIN;
     pthread_cond_broadcast(&door->happened); // what was done before the wait may let others go on
-    woken_forget(door, pthread_self()); // who waits again, within one call, has not returned
+    woken_forget(door, pthread_self());      // who waits again, within one call, has not returned
     waiter.next = door->waiters;
     door->waiters = &waiter;
     while (!may_return(door, &waiter) && !silent) {

@@ -2,6 +2,7 @@
 // Reading and writing, with the order in which Linux looks at data, end, error and state.
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include "door.h"
 
@@ -152,6 +153,38 @@ ssize_t door_receive(struct door_socket *s, const struct iovec *iov, size_t n, i
     }
 }
 
+// TCP_INQ: what is left to read; 1 where it is the end, so that the reader comes again (tcp_inq_hint()).
+static void tell_unread(const struct door_socket *s, struct msghdr *message, size_t room)
+{
+    int left = (int)unread(s);
+    struct cmsghdr *header = message->msg_control;
+
+    if (room < CMSG_SPACE(sizeof(left))) {
+        message->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    if (left == 0 && door_at_end(s))
+        left = 1;
+    header->cmsg_len = CMSG_LEN(sizeof(left));
+    header->cmsg_level = IPPROTO_TCP;
+    header->cmsg_type = 36; // TCP_CM_INQ of <linux/tcp.h>
+    memcpy(CMSG_DATA(header), &left, sizeof(left));
+    message->msg_controllen = CMSG_SPACE(sizeof(left));
+}
+
+ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int flags)
+{
+    size_t room = message->msg_control ? message->msg_controllen : 0;
+    ssize_t got = door_receive(s, message->msg_iov, message->msg_iovlen, flags);
+
+    message->msg_namelen = 0; // a stream has no address of sender
+    message->msg_controllen = 0;
+    message->msg_flags = 0;
+    if (got >= 0 && s->tell_unread)
+        tell_unread(s, message, room);
+    return got;
+}
+
 // ---- writing ------------------------------------------------------------------------------------------------
 static uint32_t send_room(const struct door_socket *s)
 {
@@ -235,6 +268,15 @@ static int not_sendable(struct door_socket *s)
     return s->shut_write || s->kind == DOOR_OVER || s->kind == DOOR_FAILED ? -EPIPE : 0;
 }
 
+// MSG_MORE is a cork until the next call that does not have it.
+static void cork(struct door_socket *s, bool more)
+{
+    if (s->conn == NULL || s->options.cork == (s->cork || more))
+        return;
+    s->options.cork = s->cork || more;
+    sl_tcp_options_set(s->conn, &s->options, s->door->now_us);
+}
+
 ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int flags)
 {
     bool patient = !(flags & MSG_DONTWAIT) && !(s->file_flags & O_NONBLOCK);
@@ -244,6 +286,7 @@ ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int 
 
     if (flags & MSG_FASTOPEN)
         return -EOPNOTSUPP;
+    cork(s, flags & MSG_MORE);
     for (;;) {
         code = s->closed ? -EBADF : not_sendable(s);
         if (code == 0 && s->kind == DOOR_CONNECTED && want > sent)

@@ -192,6 +192,29 @@ static void calls_on_sockets_without_a_connection_fail(void **state)
     drive_free(d);
 }
 
+static void a_reader_is_told_what_is_left(void **state)
+{
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d), on = 1, left;
+    char bytes[60], control[CMSG_SPACE(sizeof(int))];
+    struct iovec iov = {bytes, 60};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+
+    assert_int_equal(PD(d, setsockopt, fd, IPPROTO_TCP, 36 /* TCP_INQ */, &on, sizeof(on)), 0);
+    drive_put(d, SL_TCP_PSH | SL_TCP_FIN | SL_TCP_ACK, 1, 100, 1, 5000);
+    for (unsigned i = 0; i < 2; i++) {
+        message.msg_controllen = sizeof(control);
+        assert_int_equal(PD(d, recvmsg, fd, &message, 0), i ? 40 : 60);
+        assert_int_equal(message.msg_controllen, sizeof(control));
+        memcpy(&left, CMSG_DATA((struct cmsghdr *)control), sizeof(left));
+        assert_int_equal(left, i ? 1 : 40);
+    }
+    message.msg_controllen = 1;
+    assert_int_equal(PD(d, recvmsg, fd, &message, 0), 0);
+    assert_int_equal(message.msg_flags, MSG_CTRUNC);
+    drive_free(d);
+}
+
 static void urgent_bytes_are_pointed_at(void **state)
 {
     struct drive *d = drive_new("");
@@ -395,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_blocking_write_waits_for_room),
         cmocka_unit_test(a_write_that_may_not_block_takes_what_fits),
         cmocka_unit_test(calls_on_sockets_without_a_connection_fail),
+        cmocka_unit_test(a_reader_is_told_what_is_left),
         cmocka_unit_test(urgent_bytes_are_pointed_at),
         cmocka_unit_test(an_unanswered_segment_is_repeated_in_virtual_time),
         cmocka_unit_test(three_duplicates_bring_the_lost_segment_back),

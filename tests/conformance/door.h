@@ -62,7 +62,7 @@ struct door_socket {
     int error; // errno that the next call is told, and then forgotten
     bool shut_read, shut_write, connect_told;
     uint32_t edge; // counts what happened to it
-    bool reuse_address, keepalive, only_v6, quick_ack, linger;
+    bool reuse_address, keepalive, only_v6, quick_ack, linger, cork, tell_unread;
     int linger_s, low_water, tos;
     uint32_t keepalive_idle_ms;
     // SO_SNDBUF counts bytes; the engine counts whole buffers until their last byte is acknowledged, so that
@@ -157,6 +157,7 @@ static inline uint64_t door_deadline(const struct door *door, uint64_t timeout_u
 
 // ---- data.c -------------------------------------------------------------------------------------------------
 ssize_t door_receive(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
+ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int flags);
 ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
 bool door_readable(const struct door_socket *s); // a read would not block
 bool door_writable(const struct door_socket *s);

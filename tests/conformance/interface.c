@@ -140,15 +140,10 @@ static ssize_t pd_recvfrom(void *userdata, int fd, void *to, size_t len, int fla
 
 static ssize_t pd_recvmsg(void *userdata, int fd, struct msghdr *message, int flags)
 {
-    struct iovec *iov = message->msg_iov;
-    size_t n = message->msg_iovlen;
     ssize_t code;
     struct door_socket *s = socket_enter(userdata, fd, &code);
 
-    message->msg_namelen = 0;
-    message->msg_controllen = 0;
-    message->msg_flags = 0;
-    return leave(userdata, s ? door_receive(s, iov, n, flags) : code);
+    return leave(userdata, s ? door_receive_message(s, message, flags) : code);
 }
 
 // ---- writing ------------------------------------------------------------------------------------------------------------

@@ -177,6 +177,14 @@ static int tcp_set(struct door_socket *s, int name, int value)
     case TCP_NODELAY:
         s->options.no_delay = value;
         break;
+    case TCP_CORK:
+        s->cork = s->options.cork = value;
+        break;
+    case TCP_INQ:
+        if (!in_range(value, 0, 1))
+            return -EINVAL;
+        s->tell_unread = value;
+        return 0;
     case TCP_MAXSEG:
         if (value && !in_range(value, 88, 32767))
             return -EINVAL;
@@ -226,6 +234,12 @@ static int tcp_get(struct door_socket *s, int name, int *value)
     switch (name) {
     case TCP_NODELAY:
         *value = s->options.no_delay;
+        return 0;
+    case TCP_CORK:
+        *value = s->cork;
+        return 0;
+    case TCP_INQ:
+        *value = s->tell_unread;
         return 0;
     case TCP_MAXSEG:
         *value = max_segment(s);

@@ -63,7 +63,7 @@ static void what_is_not_known_is_refused(void **state)
     struct drive *d = drive_new("");
     int fd = drive_socket(d, true), one = 1;
 
-    drive_fails(PD(d, setsockopt, fd, IPPROTO_TCP, TCP_CORK, &one, sizeof(one)), ENOPROTOOPT);
+    drive_fails(PD(d, setsockopt, fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)), ENOPROTOOPT);
     drive_fails(PD(d, setsockopt, fd, 999, 1, &one, sizeof(one)), ENOPROTOOPT);
     drive_fails(PD(d, setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &one, 1), EINVAL);
     drive_fails(PD(d, setsockopt, fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){0}, sizeof(one)), EINVAL);

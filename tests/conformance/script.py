@@ -26,7 +26,7 @@ ioctl close shutdown getsockopt setsockopt poll netdev_send netdev_receive uslee
 epoll_wait pipe splice""".split()
 NAMES = {name: getattr(socket, name) for name in dir(socket) if name.isupper() and isinstance(getattr(socket, name), int)}
 NAMES |= {"F_GETFL": 3, "F_SETFL": 4, "O_RDWR": 2, "O_NONBLOCK": 0o4000, "SIOCINQ": 0x541B, "FIONREAD": 0x541B,
-          "SIOCOUTQ": 0x5411, "TCP_USER_TIMEOUT": 18, "TCP_QUICKACK": 12, "TCP_MAXSEG": 2, "SOL_TCP": 6}
+          "SIOCOUTQ": 0x5411, "TCP_USER_TIMEOUT": 18, "TCP_QUICKACK": 12, "TCP_MAXSEG": 2, "TCP_CORK": 3, "MSG_MORE": 0x8000, "SOL_TCP": 6}
 ECN = ["noecn", "ect1", "ect0", "ce"]
 FLAGS = "FSRP.UEW"  # from the lowest bit of the TCP header's on
 
