@@ -10,7 +10,7 @@
 #define SILENCE_S  5                           // real time without a call after which a blocked one gives up
 #define LONGEST_US (7ull * 24 * 3600 * DOOR_S) // netdev_receive waits no longer, of virtual time
 
-// ---- buffers ------------------------------------------------------------------------------------------------
+// ---- buffers ----------------------------------------------------------------------------------------------
 struct door_block *door_block_new(size_t len)
 {
     struct door_block *block = malloc(sizeof(*block) + len);
@@ -35,7 +35,7 @@ void door_block_release(void *owner)
 
 static const struct sl_tcp_buffers buffers = {block_hold, door_block_release};
 
-// ---- packets out --------------------------------------------------------------------------------------------
+// ---- packets out ------------------------------------------------------------------------------------------
 static bool packet_send(void *context, const struct sl_tcp_out *out)
 {
     struct door *door = context;
@@ -77,7 +77,7 @@ int door_engine_start(struct door *door)
     return door->tcp ? 0 : -ENOMEM;
 }
 
-// ---- coming and going ---------------------------------------------------------------------------------------
+// ---- coming and going -------------------------------------------------------------------------------------
 static void woken_forget(struct door *door, pthread_t thread)
 {
     for (unsigned i = 0; i < door->n_woken; i++)
@@ -112,7 +112,7 @@ void door_leave(struct door *door)
     pthread_mutex_unlock(&door->lock);
 }
 
-// ---- waiting ------------------------------------------------------------------------------------------------
+// ---- waiting ----------------------------------------------------------------------------------------------
 static struct timespec real_in(uint64_t ms)
 {
     struct timespec at;
@@ -166,7 +166,7 @@ int door_block_on(struct door *door, bool (*ready)(void *), void *argument, uint
     return ready(argument) ? 0 : deadline_us <= door->now_us ? -EAGAIN : -EINTR;
 }
 
-// ---- time ---------------------------------------------------------------------------------------------------
+// ---- time -------------------------------------------------------------------------------------------------
 static bool somebody_returns(const struct door *door)
 {
     for (const struct door_waiter *waiter = door->waiters; waiter; waiter = waiter->next)
@@ -175,8 +175,8 @@ static bool somebody_returns(const struct door *door)
     return false;
 }
 
-// A thread that was let go reads the clock next (so packetdrill's does), and must read the time at which it was. One that
-// does not call in a while is not going to.
+// A thread that was let go reads the clock next (so packetdrill's does), and must read the time at which it was. One
+// that does not call in a while is not going to.
 static void let_return(struct door *door)
 {
     struct timespec until = real_in(SILENCE_S * 1000);
@@ -228,7 +228,7 @@ void door_tick(struct door *door)
     sl_tcp_tick(door->tcp, door->now_us);
 }
 
-// ---- packets ------------------------------------------------------------------------------------------------
+// ---- packets ----------------------------------------------------------------------------------------------
 int door_packet_in(struct door *door, const void *packet, size_t len)
 {
     struct door_block *block = door_block_new(len);

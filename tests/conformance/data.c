@@ -8,7 +8,7 @@
 
 #define PIECE_MAX DOOR_PIECE_MAX
 
-// ---- reading ------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------
 static uint32_t unread(const struct door_socket *s)
 {
     struct sl_tcp_info info;
@@ -185,13 +185,15 @@ ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int 
     return got;
 }
 
-// ---- writing ------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------
 static uint32_t send_room(const struct door_socket *s)
 {
     struct sl_tcp_info info;
     uint32_t used;
 
     sl_tcp_info(s->conn, &info);
+    if (info.snd_queued >= s->unsent_most)
+        return 0;
     used = info.snd_nxt - info.snd_una + info.snd_queued;
     return used < s->send_bytes ? s->send_bytes - used : 0;
 }

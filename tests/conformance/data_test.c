@@ -396,6 +396,28 @@ static void splice_moves_bytes_through_a_pipe(void **state)
     drive_free(d);
 }
 
+static void an_empty_packet_tells_that_none_will_come(void **state)
+{
+    struct drive *d = drive_new("");
+    uint8_t packet[100];
+    size_t len = sizeof(packet);
+    long long at_us;
+
+    drive_open_passive(d);
+    assert_int_equal(PD(d, netdev_receive, packet, &len, &at_us), 0);
+    assert_int_equal(len, 0);
+    drive_free(d);
+}
+
+static void a_call_that_nothing_can_end_is_interrupted(void **state)
+{
+    struct drive *d = drive_new("");
+    char byte;
+
+    drive_fails(PD(d, read, drive_open_passive(d), &byte, 1), EINTR); // after 5 s of real time
+    drive_free(d);
+}
+
 static void fds_left_open_may_be_closed_by_close(void **state)
 {
     struct drive *d = drive_new("");
@@ -428,6 +450,8 @@ int main(void)
         cmocka_unit_test(poll_waits_in_virtual_time),
         cmocka_unit_test(epoll_tells_levels_and_edges),
         cmocka_unit_test(splice_moves_bytes_through_a_pipe),
+        cmocka_unit_test(an_empty_packet_tells_that_none_will_come),
+        cmocka_unit_test(a_call_that_nothing_can_end_is_interrupted),
         cmocka_unit_test(fds_left_open_may_be_closed_by_close),
     };
 

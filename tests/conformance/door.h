@@ -7,10 +7,10 @@
 //     option.c     getsockopt, setsockopt, fcntl, ioctl      tcp_info.c TCP_INFO  poll.c  poll, epoll, splice
 //     flags.c      the flags string
 //
-// One mutex guards all of it; every function here but those of the table is called with it held. Time stands still but in
-// usleep, netdev_receive and (by a microsecond, so that who spins gets somewhere) gettimeofday. It moves from one timer to
-// the next, and never past a blocked call that could return: what such a call's thread sees as the time is then what the
-// wire saw. Functions return -errno.
+// One mutex guards all of it; every function here but those of the table is called with it held. Time stands still but
+// in usleep, netdev_receive and (by a microsecond, so that who spins gets somewhere) gettimeofday. It moves from one
+// timer to the next, and never past a blocked call that could return: what such a call's thread sees as the time is
+// then what the wire saw. Functions return -errno.
 #ifndef CONFORMANCE_DOOR_H
 #define CONFORMANCE_DOOR_H
 
@@ -68,6 +68,7 @@ struct door_socket {
     // SO_SNDBUF counts bytes; the engine counts whole buffers until their last byte is acknowledged, so that
     // options.tx_bytes is larger by one.
     uint32_t send_bytes;
+    uint32_t unsent_most;                         // TCP_NOTSENT_LOWAT; UINT32_MAX: no bound
     uint64_t receive_timeout_us, send_timeout_us; // 0: none
     struct door_watch *watches;                   // of an epoll
     uint32_t n_watches;
@@ -114,11 +115,11 @@ struct door {
     uint64_t seed;
 };
 
-// ---- flags.c ------------------------------------------------------------------------------------------------
+// ---- flags.c ----------------------------------------------------------------------------------------------
 // "name=value" separated by commas or spaces. 0; -EINVAL: *word is the word that is not understood, static.
 int door_flags_read(struct door *door, const char *flags, char word[64]);
 
-// ---- clock.c ------------------------------------------------------------------------------------------------
+// ---- clock.c ----------------------------------------------------------------------------------------------
 int door_engine_start(struct door *door);
 void door_enter(struct door *door);  // locks
 void door_leave(struct door *door);  // what is to be sent goes out, who waits is told; unlocks
@@ -133,10 +134,10 @@ int door_block_on(struct door *door, bool (*ready)(void *), void *argument, uint
 struct door_block *door_block_new(size_t len);
 void door_block_release(void *block);
 
-// ---- icmp.c -------------------------------------------------------------------------------------------------
+// ---- icmp.c -----------------------------------------------------------------------------------------------
 void door_icmp_in(struct door *door, const uint8_t *packet, size_t len);
 
-// ---- socket.c -----------------------------------------------------------------------------------------------
+// ---- socket.c ---------------------------------------------------------------------------------------------
 struct door_socket *door_find(struct door *door, int fd);
 struct door_socket *door_socket_new(struct door *door, int family, enum door_kind kind);
 int door_socket_open(struct door *door, int domain, int type, int protocol);
@@ -155,7 +156,7 @@ static inline uint64_t door_deadline(const struct door *door, uint64_t timeout_u
     return timeout_us ? door->now_us + timeout_us : DOOR_NEVER;
 }
 
-// ---- data.c -------------------------------------------------------------------------------------------------
+// ---- data.c -----------------------------------------------------------------------------------------------
 ssize_t door_receive(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
 ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int flags);
 ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
@@ -163,14 +164,14 @@ bool door_readable(const struct door_socket *s); // a read would not block
 bool door_writable(const struct door_socket *s);
 bool door_at_end(const struct door_socket *s); // the peer's FIN has been reached
 
-// ---- option.c, tcp_info.c -----------------------------------------------------------------------------------
+// ---- option.c, tcp_info.c ---------------------------------------------------------------------------------
 int door_option_get(struct door_socket *s, int level, int name, void *value, socklen_t *len);
 int door_option_set(struct door_socket *s, int level, int name, const void *value, socklen_t len);
 int door_fcntl(struct door_socket *s, int command, long argument);
 int door_ioctl(struct door_socket *s, unsigned long request, int *value);
 void door_tcp_info(const struct door_socket *s, void *to, socklen_t *len);
 
-// ---- poll.c -------------------------------------------------------------------------------------------------
+// ---- poll.c -----------------------------------------------------------------------------------------------
 int door_poll(struct door *door, struct pollfd *fds, nfds_t n, int timeout_ms);
 int door_epoll_ctl(struct door_socket *epoll, int op, struct door_socket *s, const struct epoll_event *event);
 int door_epoll_wait(struct door_socket *epoll, struct epoll_event *events, int max, int timeout_ms);

@@ -8,7 +8,7 @@
 
 #define PEER_ISN 1000000u
 
-// ---- life -------------------------------------------------------------------------------------------------------------
+// ---- life -------------------------------------------------------------------------------------------------
 void drive_init(struct drive *d, const char *flags)
 {
     void (*init)(const char *, struct packetdrill_interface *);
@@ -69,7 +69,7 @@ void drive_wait(struct drive *d, uint32_t us)
     assert_int_equal(PD(d, usleep, us), 0);
 }
 
-// ---- packets ----------------------------------------------------------------------------------------------------------
+// ---- packets ----------------------------------------------------------------------------------------------
 void drive_put_options(struct drive *d, uint8_t flags, uint32_t seq, uint32_t len, uint32_t ack,
                        uint16_t window, const struct tcp_options *options)
 {
@@ -177,7 +177,7 @@ void drive_expect_silence(struct drive *d)
                  seen.seq, seen.len, seen.ack, (unsigned long long)(now_us - seen.at_us));
 }
 
-// ---- sockets ----------------------------------------------------------------------------------------------------------
+// ---- sockets ----------------------------------------------------------------------------------------------
 struct sockaddr_storage drive_address(const struct drive *d, const struct sl_ip *ip, sl_be16 port)
 {
     struct sockaddr_storage storage = {0};
@@ -268,7 +268,7 @@ void drive_fails(ssize_t result, int error)
         fail_msg("result %zd, %s; expected: -1, %s", result, strerror(got), strerror(error));
 }
 
-// ---- blocking calls ---------------------------------------------------------------------------------------------------
+// ---- blocking calls ---------------------------------------------------------------------------------------
 static void *call_run(void *argument)
 {
     struct drive_call *call = argument;

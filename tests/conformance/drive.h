@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The door as packetdrill would use it, for tests: loaded by dlopen(), packets put in and taken out raw, blocking calls
-// made on a thread of their own. Sequence numbers are relative: the peer's SYN is 0, so is ours. Windows in bytes as they
-// stand in the header.
+// made on a thread of their own. Sequence numbers are relative: the peer's SYN is 0, so is ours. Windows as they stand
+// in the header.
 #ifndef CONFORMANCE_DRIVE_H
 #define CONFORMANCE_DRIVE_H
 

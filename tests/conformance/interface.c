@@ -11,7 +11,7 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-// ---- in and out -------------------------------------------------------------------------------------------------------
+// ---- in and out -------------------------------------------------------------------------------------------
 static bool enter(struct door *door)
 {
     if (door)
@@ -45,7 +45,7 @@ static struct door_socket *socket_enter(struct door *door, int fd, ssize_t *code
     return s && s->kind != DOOR_EPOLL ? s : NULL;
 }
 
-// ---- sockets ----------------------------------------------------------------------------------------------------------
+// ---- sockets ----------------------------------------------------------------------------------------------
 static int pd_socket(void *userdata, int domain, int type, int protocol)
 {
     if (!enter(userdata))
@@ -104,7 +104,7 @@ static int pd_close(void *userdata, int fd)
     return (int)leave(door, s ? door_close(s) : close(fd) ? -errno : 0); // an end of a pipe is a real one
 }
 
-// ---- reading ------------------------------------------------------------------------------------------------------------
+// ---- reading ----------------------------------------------------------------------------------------------
 static ssize_t pd_readv(void *userdata, int fd, const struct iovec *iov, int n)
 {
     ssize_t code;
@@ -146,7 +146,7 @@ static ssize_t pd_recvmsg(void *userdata, int fd, struct msghdr *message, int fl
     return leave(userdata, s ? door_receive_message(s, message, flags) : code);
 }
 
-// ---- writing ------------------------------------------------------------------------------------------------------------
+// ---- writing ----------------------------------------------------------------------------------------------
 static ssize_t pd_writev(void *userdata, int fd, const struct iovec *iov, int n)
 {
     ssize_t code;
@@ -186,7 +186,7 @@ static ssize_t pd_sendmsg(void *userdata, int fd, const struct msghdr *message, 
     return leave(userdata, s ? door_send(s, message->msg_iov, message->msg_iovlen, flags) : code);
 }
 
-// ---- options ------------------------------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------------------
 static int pd_fcntl(void *userdata, int fd, int command, ...)
 {
     va_list arguments;
@@ -229,7 +229,7 @@ static int pd_setsockopt(void *userdata, int fd, int level, int name, const void
     return (int)leave(userdata, s ? door_option_set(s, level, name, value, len) : code);
 }
 
-// ---- waiting for several --------------------------------------------------------------------------------------------
+// ---- waiting for several ----------------------------------------------------------------------------------
 static int pd_poll(void *userdata, struct pollfd *fds, nfds_t n, int timeout_ms)
 {
     if (!enter(userdata))
@@ -283,7 +283,7 @@ static int pd_splice(void *userdata, int fd_in, loff_t *off_in, int fd_out, loff
     return (int)leave(userdata, door_splice(userdata, fd_in, fd_out, len, flags));
 }
 
-// ---- wire and time ------------------------------------------------------------------------------------------------------
+// ---- wire and time ----------------------------------------------------------------------------------------
 static int pd_netdev_send(void *userdata, const void *packet, size_t len)
 {
     if (!enter(userdata))
@@ -321,7 +321,7 @@ static int pd_gettimeofday(void *userdata, struct timeval *tv, struct timezone *
     return 0;
 }
 
-// ---- life ---------------------------------------------------------------------------------------------------------------
+// ---- life -------------------------------------------------------------------------------------------------
 static void sockets_free(struct door *door)
 {
     while (door->sockets) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of functions through which packetdrill drives a TCP that is a shared object (its option --so_filename),
 // declared here by ourselves. Names, order and types are packetdrill's as of 2015-2025: the first 29 members have not
-// changed since the interface appeared, the five from epoll_create on came later: a packetdrill that has no room for them
-// is told by the flag table=short.
+// changed since the interface appeared, the five from epoll_create on came later: a packetdrill that has no room for
+// them is told by the flag table=short.
 //
 // All calls but `init` get `userdata` first and otherwise behave as the system call of the name: -1 and errno on error.
 #ifndef CONFORMANCE_INTERFACE_H

@@ -25,7 +25,7 @@ static void apply(struct door_socket *s)
         sl_tcp_options_set(s->conn, &s->options, s->door->now_us);
 }
 
-// ---- SOL_SOCKET -----------------------------------------------------------------------------------------------
+// ---- SOL_SOCKET -------------------------------------------------------------------------------------------
 static uint32_t buffer_size(int value)
 {
     return value < (int)BUFFER_LEAST ? BUFFER_LEAST : (uint32_t)value;
@@ -131,7 +131,7 @@ static int socket_get(struct door_socket *s, int name, int *value)
     }
 }
 
-// ---- IPPROTO_TCP ------------------------------------------------------------------------------------------------
+// ---- IPPROTO_TCP ------------------------------------------------------------------------------------------
 static bool in_range(int value, int least, int most)
 {
     return value >= least && value <= most;
@@ -180,6 +180,9 @@ static int tcp_set(struct door_socket *s, int name, int value)
     case TCP_CORK:
         s->cork = s->options.cork = value;
         break;
+    case TCP_NOTSENT_LOWAT:
+        s->unsent_most = (uint32_t)value;
+        return 0;
     case TCP_INQ:
         if (!in_range(value, 0, 1))
             return -EINVAL;
@@ -238,6 +241,9 @@ static int tcp_get(struct door_socket *s, int name, int *value)
     case TCP_CORK:
         *value = s->cork;
         return 0;
+    case TCP_NOTSENT_LOWAT:
+        *value = (int)s->unsent_most;
+        return 0;
     case TCP_INQ:
         *value = s->tell_unread;
         return 0;
@@ -273,7 +279,7 @@ static int tcp_get(struct door_socket *s, int name, int *value)
     }
 }
 
-// ---- IP -----------------------------------------------------------------------------------------------------------
+// ---- IP ---------------------------------------------------------------------------------------------------
 static int ip_set(struct door_socket *s, int level, int name, int value)
 {
     bool v6 = level == IPPROTO_IPV6;
@@ -310,7 +316,7 @@ static int ip_get(struct door_socket *s, int level, int name, int *value)
     return 0;
 }
 
-// ---- by level -------------------------------------------------------------------------------------------------------
+// ---- by level ---------------------------------------------------------------------------------------------
 int door_option_set(struct door_socket *s, int level, int name, const void *value, socklen_t len)
 {
     int number;
@@ -386,7 +392,7 @@ int door_option_get(struct door_socket *s, int level, int name, void *value, soc
     return code ? code : bytes_get(&number, sizeof(number), value, len);
 }
 
-// ---- fcntl, ioctl -----------------------------------------------------------------------------------------------------
+// ---- fcntl, ioctl -----------------------------------------------------------------------------------------
 int door_fcntl(struct door_socket *s, int command, long argument)
 {
     switch (command) {

@@ -269,6 +269,24 @@ static void flags_rule_what_a_syn_offers(void **state)
     drive_free(d);
 }
 
+static void a_writer_waits_while_too_much_is_not_sent(void **state)
+{
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d);
+    struct pollfd out = {fd, POLLOUT, 0};
+    static char bytes[20 * 1460];
+
+    set(d, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 5000);
+    assert_int_equal(get(d, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 5000);
+    assert_int_equal(PD(d, write, fd, bytes, sizeof(bytes)), sizeof(bytes)); // ten go out, ten wait
+    assert_int_equal(PD(d, poll, &out, 1, 0), 0);
+    drive_fails(PD(d, send, fd, bytes, 1, MSG_DONTWAIT), EAGAIN);
+    drive_take(d);
+    drive_put(d, SL_TCP_ACK, 1, 0, 1 + 10 * 1460, 32792);
+    assert_int_equal(PD(d, poll, &out, 1, 0), 1);
+    drive_free(d);
+}
+
 static void the_initial_window_is_set_by_flag(void **state)
 {
     struct drive *d = drive_new("iw=3");
@@ -334,6 +352,7 @@ int main(void)
         cmocka_unit_test(info_measures_the_round_trip),
         cmocka_unit_test(a_short_buffer_takes_the_first_of_the_info),
         cmocka_unit_test(flags_rule_what_a_syn_offers),
+        cmocka_unit_test(a_writer_waits_while_too_much_is_not_sent),
         cmocka_unit_test(the_initial_window_is_set_by_flag),
         cmocka_unit_test(cookies_open_connections_without_state),
         cmocka_unit_test(a_short_table_leaves_what_is_behind_it_alone),

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "door.h"
 
-// ---- what a socket has to say ---------------------------------------------------------------------------------------
+// ---- what a socket has to say -----------------------------------------------------------------------------
 static bool is_connected(const struct door_socket *s)
 {
     return s->kind == DOOR_CONNECTED || s->kind == DOOR_OVER;
@@ -38,7 +38,7 @@ static uint32_t events_of(const struct door_socket *s)
     return events | can_read(s);
 }
 
-// ---- poll -------------------------------------------------------------------------------------------------------------
+// ---- poll -------------------------------------------------------------------------------------------------
 struct polled {
     struct door *door;
     struct pollfd *fds;
@@ -81,7 +81,7 @@ int door_poll(struct door *door, struct pollfd *fds, nfds_t n, int timeout_ms)
     return code == 0 || code == -EAGAIN ? look(&polled) : code;
 }
 
-// ---- epoll ------------------------------------------------------------------------------------------------------------
+// ---- epoll ------------------------------------------------------------------------------------------------
 static struct door_watch *watch_find(struct door_socket *epoll, const struct door_socket *s)
 {
     for (uint32_t i = 0; i < epoll->n_watches; i++)
@@ -163,7 +163,7 @@ int door_epoll_wait(struct door_socket *epoll, struct epoll_event *events, int m
     return n;
 }
 
-// ---- splice: by copy, between a socket and a real pipe ------------------------------------------------------------
+// ---- splice: by copy, between a socket and a real pipe ----------------------------------------------------
 #define SPLICE_MAX 65536u
 
 static int from_socket(struct door_socket *s, int pipe, size_t len, unsigned flags)

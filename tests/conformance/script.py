@@ -3,11 +3,11 @@
 """Runs scripts in a small part of packetdrill's language through the door: script.py LIBRARY FILE...
 
 A line is a time and an event. Times: 1.5 (since the script began), +0.2 (since the last event), 1.0...1.2 (a call that
-blocks: begin and return); what comes out must do so within TOLERANCE. Events: `< SEGMENT` arrives, `> SEGMENT` comes out,
-`call(arguments) = result ERRNO`. A first line `--so_flags=WORDS` sets flags, `--ip_version=ipv6` the family; // begins a
-comment. Segments: [noecn|ect0|ect1|ce] FLAGS first:last(len) ack N win N urg N <option,...>; without <> options are not looked at, without win
-the window is not. Sequence numbers are relative to each side's SYN. Not the whole language: a word that is not understood
-ends the run.
+blocks: begin and return); what comes out must do so within TOLERANCE. Events: `< SEGMENT` arrives, `> SEGMENT` comes
+out, `call(arguments) = result ERRNO`. A first line `--so_flags=WORDS` sets flags, `--ip_version=ipv6` the family;
+// begins a comment. Segments: [noecn|ect0|ect1|ce] FLAGS first:last(len) ack N win N urg N <option,...>; without <>
+options are not looked at, without win the window is not. Sequence numbers are relative to each side's SYN. Not the
+whole language: a word that is not understood ends the run.
 """
 import ctypes
 import errno
@@ -21,12 +21,13 @@ import time
 TOLERANCE_US = 4000
 ADDRESSES = {4: ("192.168.0.1", "192.0.2.1"), 6: ("fd3d:fa7b:d17d::1", "2001:db8::1")}
 PORT, PEER_PORT, PEER_ISN = 8080, 45678, 7_000_000
-MEMBERS = """free socket bind listen accept connect read readv recv recvfrom recvmsg write writev send sendto sendmsg fcntl
-ioctl close shutdown getsockopt setsockopt poll netdev_send netdev_receive usleep gettimeofday epoll_create epoll_ctl
-epoll_wait pipe splice""".split()
-NAMES = {name: getattr(socket, name) for name in dir(socket) if name.isupper() and isinstance(getattr(socket, name), int)}
+MEMBERS = """free socket bind listen accept connect read readv recv recvfrom recvmsg write writev send sendto sendmsg
+fcntl ioctl close shutdown getsockopt setsockopt poll netdev_send netdev_receive usleep gettimeofday epoll_create
+epoll_ctl epoll_wait pipe splice""".split()
+NAMES = {name: value for name, value in vars(socket).items() if name.isupper() and isinstance(value, int)}
 NAMES |= {"F_GETFL": 3, "F_SETFL": 4, "O_RDWR": 2, "O_NONBLOCK": 0o4000, "SIOCINQ": 0x541B, "FIONREAD": 0x541B,
-          "SIOCOUTQ": 0x5411, "TCP_USER_TIMEOUT": 18, "TCP_QUICKACK": 12, "TCP_MAXSEG": 2, "TCP_CORK": 3, "MSG_MORE": 0x8000, "SOL_TCP": 6}
+          "SIOCOUTQ": 0x5411, "TCP_USER_TIMEOUT": 18, "TCP_QUICKACK": 12, "TCP_MAXSEG": 2,
+          "TCP_CORK": 3, "MSG_MORE": 0x8000, "SOL_TCP": 6}
 ECN = ["noecn", "ect1", "ect0", "ce"]
 FLAGS = "FSRP.UEW"  # from the lowest bit of the TCP header's on
 
@@ -58,8 +59,9 @@ class Door:
         return pair[0] * 1_000_000 + pair[1]
 
 
-# ---- segments ---------------------------------------------------------------------------------------------------------
-SEGMENT = re.compile(r"(?:\[(noecn|ect1|ect0|ce)\] )?([FSRP.UEW]+) ?(?:(\d+):(\d+)\((\d+)\))?(?: ?ack (\d+))?(?: win (\d+))?(?: urg (\d+))?(?: <(.*)>)?$")
+# ---- segments ----------------------------------------------------------------------------------------------
+SEGMENT = re.compile(r"(?:\[(noecn|ect1|ect0|ce)\] )?([FSRP.UEW]+) ?(?:(\d+):(\d+)\((\d+)\))?(?: ?ack (\d+))?"
+                     r"(?: win (\d+))?(?: urg (\d+))?(?: <(.*)>)?$")
 
 
 class Segment:
@@ -112,8 +114,9 @@ def options_read(data, isn):
             edges = [(edge - isn) & 0xFFFFFFFF for edge in struct.unpack(f"!{len(body) // 4}I", body)]
             words.append("sack " + " ".join(f"{a}:{b}" for a, b in zip(edges[::2], edges[1::2])))
         else:
-            words.append({1: lambda: "nop", 2: lambda: f"mss {struct.unpack('!H', body)[0]}", 3: lambda: f"wscale {body[0]}",
-                          4: lambda: "sackOK", 8: lambda: "TS val %d ecr %d" % struct.unpack("!II", body)}[kind]())
+            words.append({1: lambda: "nop", 2: lambda: f"mss {struct.unpack('!H', body)[0]}", 4: lambda: "sackOK",
+                          3: lambda: f"wscale {body[0]}",
+                          8: lambda: "TS val %d ecr %d" % struct.unpack("!II", body)}[kind]())
     return words
 
 
@@ -142,12 +145,14 @@ class Wire:
         bits = sum(1 << FLAGS.index(flag) for flag in segment.flags)
         ack = (segment.ack + self.isn) & 0xFFFFFFFF if segment.ack is not None else 0
         options = options_write(segment.options or [], self.isn, self.stamp)
-        tcp = struct.pack("!HHIIBBHHH", PEER_PORT, self.local_port, PEER_ISN + segment.seq, ack, 5 + len(options) // 4 << 4,
-                          bits, segment.window or 0, 0, segment.urgent) + options + bytes(segment.length)
+        offset = 5 + len(options) // 4 << 4
+        tcp = struct.pack("!HHIIBBHHH", PEER_PORT, self.local_port, PEER_ISN + segment.seq, ack, offset, bits,
+                          segment.window or 0, 0, segment.urgent) + options + bytes(segment.length)
         total = checksum(pseudo(self.remote, self.local, len(tcp)) + tcp)
         tcp = tcp[:16] + struct.pack("!H", total) + tcp[18:]
         if self.version == 6:
-            return struct.pack("!IHBB", 6 << 28 | (segment.ecn or 0) << 20, len(tcp), 6, 64) + self.remote + self.local + tcp
+            head = struct.pack("!IHBB", 6 << 28 | (segment.ecn or 0) << 20, len(tcp), 6, 64)
+            return head + self.remote + self.local + tcp
         ip = struct.pack("!BBHHHBBH", 0x45, segment.ecn or 0, 20 + len(tcp), 0, 0, 64, 6, 0) + self.remote + self.local
         return ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:] + tcp
 
@@ -183,7 +188,7 @@ def segment_equal(got, expected):
     return same and ("U" not in expected.flags or got.urgent == expected.urgent)
 
 
-# ---- calls ------------------------------------------------------------------------------------------------------------
+# ---- calls -------------------------------------------------------------------------------------------------
 CALL = re.compile(r"(\w+)\((.*)\) = (-?\w+)(?: (E\w+))?(?: \(.*\))?$")
 
 
@@ -279,7 +284,7 @@ class Run:
                 raise self.blocked_failure or Failed("the blocked call does not return")
         self.blocked = None
 
-    # ---- events ---------------------------------------------------------------------------------------------------------
+    # ---- events --------------------------------------------------------------------------------------------
     def on_time(self, at_us, wanted_us, what):
         if abs(at_us - wanted_us) > TOLERANCE_US:
             raise Failed(f"{what} at {(at_us - self.begin_us) / 1e6:.6f}, not {(wanted_us - self.begin_us) / 1e6:.6f}")
@@ -305,8 +310,10 @@ class Run:
         if text[0] == "<":
             packet = self.wire.packet(Segment.read(text[2:]))
             self.door.call("netdev_send", packet, len(packet))
+        elif text[0] != ">" and end and begin[0] == "+":
+            raise Failed("the times of a call that blocks are since the beginning")
         elif text[0] != ">" and end:
-            self.block(text, self.begin_us + round(float(end) * 1e6) if begin[0] != "+" else at_us + round(float(end) * 1e6))
+            self.block(text, self.begin_us + round(float(end) * 1e6))
         elif text[0] != ">":
             self.call(text)
         self.last_us = max(at_us, self.last_us)

@@ -15,7 +15,7 @@
 #define EPHEMERAL_LAST  60999u
 #define BACKLOG_MAX     4096u // net.core.somaxconn
 
-// ---- addresses ----------------------------------------------------------------------------------------------
+// ---- addresses --------------------------------------------------------------------------------------------
 static struct sl_ip any(bool v4)
 {
     return v4 ? sl_ip_v4(0) : (struct sl_ip){0};
@@ -62,7 +62,7 @@ void door_address_write(const struct door_socket *s, const struct sl_ip *ip, sl_
     *len = real;
 }
 
-// ---- making -------------------------------------------------------------------------------------------------
+// ---- making -----------------------------------------------------------------------------------------------
 struct door_socket *door_find(struct door *door, int fd)
 {
     struct door_socket *s = door->sockets;
@@ -108,6 +108,7 @@ struct door_socket *door_socket_new(struct door *door, int family, enum door_kin
     s->send_bytes = door->options.tx_bytes;
     s->options.tx_bytes += DOOR_PIECE_MAX;
     s->low_water = 1;
+    s->unsent_most = UINT32_MAX;
     s->keepalive_idle_ms = 7200 * 1000;
     s->next = door->sockets;
     door->sockets = s;
@@ -132,7 +133,7 @@ int door_socket_open(struct door *door, int domain, int type, int protocol)
     return s->fd;
 }
 
-// ---- bind ---------------------------------------------------------------------------------------------------
+// ---- bind -------------------------------------------------------------------------------------------------
 static bool same_place(const struct door_socket *a, const struct sl_ip *ip, sl_be16 port)
 {
     return a->bound && !a->closed && a->local_port == port &&
@@ -189,7 +190,7 @@ int door_bind(struct door_socket *s, const struct sockaddr *addr, socklen_t len)
     return place(s, &ip, port);
 }
 
-// ---- listen, accept -----------------------------------------------------------------------------------------
+// ---- listen, accept ---------------------------------------------------------------------------------------
 static struct sl_tcp_options listening_options(const struct door_socket *s)
 {
     struct sl_tcp_options options = s->options;
@@ -310,13 +311,14 @@ static struct door_socket *accepted(struct door *door, struct door_socket *liste
     s->linger = listener->linger;
     s->linger_s = listener->linger_s;
     s->low_water = listener->low_water;
+    s->unsent_most = listener->unsent_most;
     s->tos = listener->tos;
     sl_tcp_user_set(conn, s);
     queue_add(listener, s);
     return s;
 }
 
-// ---- connect ------------------------------------------------------------------------------------------------
+// ---- connect ----------------------------------------------------------------------------------------------
 static bool connect_ready(void *argument)
 {
     const struct door_socket *s = argument;
@@ -418,7 +420,7 @@ int door_connect(struct door_socket *s, const struct sockaddr *addr, socklen_t l
     return s->file_flags & O_NONBLOCK ? -EINPROGRESS : connect_wait(s);
 }
 
-// ---- what the engine tells ------------------------------------------------------------------------------------
+// ---- what the engine tells --------------------------------------------------------------------------------
 static void ended(struct door_socket *s, int error)
 {
     if (s->kind == DOOR_CONNECTING) {
@@ -452,7 +454,7 @@ void door_event(struct door *door, const struct sl_tcp_event *event)
         ended(s, event->error);
 }
 
-// ---- shutdown, close ------------------------------------------------------------------------------------------
+// ---- shutdown, close --------------------------------------------------------------------------------------
 int door_shutdown(struct door_socket *s, int how)
 {
     if (how < SHUT_RD || how > SHUT_RDWR)

@@ -20,7 +20,7 @@ static uint8_t state_of(enum sl_tcp_state state)
     return states[state];
 }
 
-// The engine's enum tcp_recovery: open, CWR, recovery, loss. Linux says "disorder" where something is SACKed while open.
+// The engine's enum tcp_recovery: open, CWR, recovery, loss. Linux says "disorder" for open with something SACKed.
 static uint8_t ca_state(const struct sl_tcp_info *in)
 {
     static const uint8_t states[] = {LINUX_CA_OPEN, LINUX_CA_CWR, LINUX_CA_RECOVERY, LINUX_CA_LOSS};
