@@ -103,6 +103,11 @@ void door_settle(struct door *door)
     while (sl_tcp_event(door->tcp, &event))
         door_event(door, &event);
     sl_tcp_output(door->tcp, door->now_us);
+    for (struct door_socket *s = door->sockets; s; s = s->next)
+        if (s->out_of_room && door_writable(s)) {
+            s->out_of_room = false;
+            s->edge++;
+        }
 }
 
 void door_leave(struct door *door)

@@ -300,6 +300,7 @@ ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int 
             break;
         if (code > 0)
             continue;
+        s->out_of_room = true;
         if (!patient)
             return sent ? (ssize_t)sent : -EAGAIN;
         code = door_block_on(s->door, send_ready, s, deadline);

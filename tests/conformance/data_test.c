@@ -380,6 +380,26 @@ static void epoll_tells_levels_and_edges(void **state)
     drive_free(d);
 }
 
+static void room_is_an_edge_for_who_was_refused(void **state)
+{
+    struct drive *d = drive_new("");
+    struct epoll_event event = {.events = EPOLLOUT | EPOLLET}, got;
+    int fd = drive_open_passive(d), epfd = PD(d, epoll_create, 1), size = 14600;
+    static char bytes[20000];
+
+    assert_int_equal(PD(d, setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+    assert_int_equal(PD(d, epoll_ctl, epfd, EPOLL_CTL_ADD, fd, &event), 0);
+    assert_int_equal(PD(d, epoll_wait, epfd, &got, 1, 0), 1);
+    assert_int_equal(PD(d, epoll_wait, epfd, &got, 1, 0), 0);
+    assert_int_equal(PD(d, send, fd, bytes, sizeof(bytes), MSG_DONTWAIT), 14600);
+    assert_int_equal(PD(d, epoll_wait, epfd, &got, 1, 0), 0);
+    drive_put(d, SL_TCP_ACK, 1, 0, 7301, 60000);
+    assert_int_equal(PD(d, epoll_wait, epfd, &got, 1, 0), 1);
+    drive_put(d, SL_TCP_ACK, 1, 0, 14601, 60000); // nobody was refused since
+    assert_int_equal(PD(d, epoll_wait, epfd, &got, 1, 0), 0);
+    drive_free(d);
+}
+
 static void splice_moves_bytes_through_a_pipe(void **state)
 {
     struct drive *d = drive_new("");
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test(poll_says_what_is_ready),
         cmocka_unit_test(poll_waits_in_virtual_time),
         cmocka_unit_test(epoll_tells_levels_and_edges),
+        cmocka_unit_test(room_is_an_edge_for_who_was_refused),
         cmocka_unit_test(splice_moves_bytes_through_a_pipe),
         cmocka_unit_test(an_empty_packet_tells_that_none_will_come),
         cmocka_unit_test(a_call_that_nothing_can_end_is_interrupted),

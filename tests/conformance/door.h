@@ -63,6 +63,7 @@ struct door_socket {
     bool shut_read, shut_write, connect_told;
     uint32_t edge; // counts what happened to it
     bool reuse_address, keepalive, only_v6, quick_ack, linger, cork, tell_unread;
+    bool out_of_room; // a writer was told so: room is an event then, once (sk_stream_write_space())
     int linger_s, low_water, tos;
     uint32_t keepalive_idle_ms;
     // SO_SNDBUF counts bytes; the engine counts whole buffers until their last byte is acknowledged, so that

@@ -3,11 +3,11 @@
 """Runs scripts in a small part of packetdrill's language through the door: script.py LIBRARY FILE...
 
 A line is a time and an event. Times: 1.5 (since the script began), +0.2 (since the last event), 1.0...1.2 (a call that
-blocks: begin and return); what comes out must do so within TOLERANCE. Events: `< SEGMENT` arrives, `> SEGMENT` comes
-out, `call(arguments) = result ERRNO`. A first line `--so_flags=WORDS` sets flags, `--ip_version=ipv6` the family;
-// begins a comment. Segments: [noecn|ect0|ect1|ce] FLAGS first:last(len) ack N win N urg N <option,...>; without <>
-options are not looked at, without win the window is not. Sequence numbers are relative to each side's SYN. Not the
-whole language: a word that is not understood ends the run.
+blocks: begin and return, both since the last event behind a +); what comes out must do so within TOLERANCE. Events:
+`< SEGMENT` arrives, `> SEGMENT` comes out, `call(arguments) = result ERRNO`. A first line `--so_flags=WORDS` sets
+flags, `--ip_version=ipv6` the family; // begins a comment. Segments: [noecn|ect0|ect1|ce] FLAGS first:last(len) ack N
+win N urg N <option,...>; without <> options are not looked at, without win the window is not. Sequence numbers are
+relative to each side's SYN. Not the whole language: a word that is not understood ends the run.
 """
 import ctypes
 import errno
@@ -300,7 +300,8 @@ class Run:
         self.on_time(at.value, wanted_us, "came out")
 
     def event(self, begin, end, text):
-        at_us = (self.last_us if begin[0] == "+" else self.begin_us) + round(float(begin.lstrip("+")) * 1e6)
+        since_us = self.last_us if begin[0] == "+" else self.begin_us
+        at_us = since_us + round(float(begin.lstrip("+")) * 1e6)
         if text[0] == ">":
             self.comes_out(text[2:], at_us)
         else:
@@ -310,10 +311,8 @@ class Run:
         if text[0] == "<":
             packet = self.wire.packet(Segment.read(text[2:]))
             self.door.call("netdev_send", packet, len(packet))
-        elif text[0] != ">" and end and begin[0] == "+":
-            raise Failed("the times of a call that blocks are since the beginning")
         elif text[0] != ">" and end:
-            self.block(text, self.begin_us + round(float(end) * 1e6))
+            self.block(text, since_us + round(float(end) * 1e6))
         elif text[0] != ">":
             self.call(text)
         self.last_us = max(at_us, self.last_us)
