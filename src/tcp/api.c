@@ -423,6 +423,29 @@ void sl_tcp_options_set(struct sl_tcp_conn *handle, const struct sl_tcp_options 
     tcp_want_output(conn->engine, conn);
 }
 
+void sl_tcp_quick_ack(struct sl_tcp_conn *handle, bool quick, uint64_t now_us)
+{
+    struct tcp_conn *conn = inside(handle);
+
+    conn->engine->now_us = now_us;
+    conn->quick_acks = quick ? TCP_QUICK_ACKS : 0;
+    if (quick && tcp_has(conn, TCP_ACK_DELAYED))
+        tcp_ack_now(conn->engine, conn, false);
+}
+
+static void count_segments(const struct tcp_conn *conn, struct sl_tcp_info *info)
+{
+    const struct tcp_record *record;
+
+    for (uint32_t i = conn->sent_head; i != TCP_NONE; i = record->next) {
+        record = tcp_record_at(conn->engine, i);
+        info->in_flight_segments++;
+        info->sacked_segments += !!(record->flags & TCP_SENT_SACKED);
+        info->lost_segments += !!(record->flags & TCP_SENT_LOST);
+        info->retrans_segments += !!(record->flags & TCP_SENT_RETRANS);
+    }
+}
+
 void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
 {
     const struct tcp_conn *conn = (const struct tcp_conn *)handle;
@@ -468,4 +491,5 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .slot = tcp_conn_index(conn->engine, conn),
         .error = conn->error,
     };
+    count_segments(conn, info);
 }

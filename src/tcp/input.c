@@ -204,8 +204,11 @@ static void note_ecn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_
 {
     if (!tcp_has(conn, TCP_ECN_ON))
         return;
-    if (in->flags & SL_TCP_CWR)
+    if (in->flags & SL_TCP_CWR) {
         conn->flags &= ~(uint32_t)TCP_ECN_ECHO;
+        if (in->payload.len) // his window may be down to this one segment: he must not wait for us
+            tcp_ack_now(tcp, conn, false);
+    }
     if (in->ecn == SL_ECN_CE && !tcp_has(conn, TCP_ECN_ECHO)) { // RFC 3168 section 6.1.3
         conn->flags |= TCP_ECN_ECHO;
         conn->quick_acks = 2;

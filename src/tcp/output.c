@@ -313,6 +313,8 @@ static bool worth_sending(const struct tcp_conn *conn, uint32_t len, uint32_t ro
 
     if (len >= room || tcp_has(conn, TCP_FORCE_SEND))
         return true;
+    if (conn->options.cork && !tcp_has(conn, TCP_FIN_QUEUED))
+        return false;
     if (all && (conn->options.no_delay || tcp_has(conn, TCP_FIN_QUEUED) || !small_in_flight(conn)))
         return true;
     return len >= conn->max_window / 2 && len > 0;

@@ -58,7 +58,8 @@ static void learn_timestamps(struct tcp_conn *conn, const struct tcp_options *op
 static void learn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options)
 {
     if (options->present & TCP_OPTION_MSS)
-        conn->peer_mss = options->mss;
+        conn->peer_mss = conn->options.mss_clamp ? (uint16_t)tcp_min_u32(options->mss, conn->options.mss_clamp)
+                                                 : options->mss;
     if (conn->options.wscale && options->present & TCP_OPTION_WSCALE) {
         conn->flags |= TCP_WSCALE_ON;
         conn->snd_wscale = options->wscale;
@@ -93,6 +94,8 @@ static void send_begins(struct tcp_conn *conn, uint32_t isn)
 static void first_window(struct tcp_conn *conn, uint64_t now_us)
 {
     tcp_cc_start(&conn->cc, conn->cc.ops, conn->snd_mss);
+    if (conn->options.initial_window)
+        conn->cc.cwnd = conn->cc.initial_cwnd = conn->options.initial_window * conn->snd_mss;
     if (conn->backoff == 0) {
         if (conn->sent_us)
             tcp_rtt_sample(conn, now_us - conn->sent_us, now_us);

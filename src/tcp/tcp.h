@@ -153,6 +153,7 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint32_t tx_bytes; // charge of what is queued or not acknowledged: sl_tcp_send says -EAGAIN from there on
     uint16_t mtu;      // bytes of IP packet, of the way out
     uint8_t hop_limit, traffic_class;
+    bool cork;     // no segment that is not full, but for the last before a FIN, and after a timeout with nothing in flight
     bool no_delay;                              // without Nagle's algorithm (RFC 9293 section 3.7.4)
     bool timestamps, sack, wscale, ecn, pacing; // offered and accepted
     bool mtu_probing;           // lower the MTU where full segments vanish, try larger ones again (RFC 4821)
@@ -168,7 +169,8 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     bool cookies_always;      // of a listener: never a half-open connection
     bool cookies_never;
     uint8_t wscale_shift; // offered; 0xff: what rx_bytes needs
-    uint16_t mss_clamp;   // offered MSS at most; 0: by mtu
+    uint16_t mss_clamp;   // MSS that is offered, and that of the peer which is used, at most; 0: by mtu
+    uint16_t initial_window; // segments, of the congestion window at the beginning; 0: by RFC 6928
 };
 
 void sl_tcp_options_default(struct sl_tcp_options *options);
@@ -224,6 +226,9 @@ void sl_tcp_user_set(struct sl_tcp_conn *conn, void *user);
 void sl_tcp_options_set(struct sl_tcp_conn *conn, const struct sl_tcp_options *options,
                         uint64_t now_us); // what may change
 
+// The next segments are acknowledged at once, and what was put off now; or (false) as RFC 9293 MUST-58 lets one put off.
+void sl_tcp_quick_ack(struct sl_tcp_conn *conn, bool quick, uint64_t now_us);
+
 struct sl_tcp_info {
     enum sl_tcp_state state;
     struct sl_ip local, remote;
@@ -232,6 +237,7 @@ struct sl_tcp_info {
     uint32_t rcv_nxt, rcv_wnd, rcv_unread;
     uint32_t rcv_urgent; // bytes up to the end of urgent data, not yet read; 0: none is pending
     uint32_t cwnd, ssthresh, pipe; // bytes
+    uint32_t in_flight_segments, sacked_segments, lost_segments, retrans_segments; // of those in flight
     uint16_t snd_mss, rcv_mss, mtu;
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack, ecn;

@@ -25,6 +25,17 @@ static void back_off(struct tcp_conn *conn)
         conn->backoff++;
 }
 
+// The next timeout, or the end of the user's patience where that comes before it.
+static uint64_t next_timeout(const struct tcp_conn *conn, uint64_t now_us)
+{
+    uint64_t due = now_us + tcp_rto_backed_off(conn), end;
+
+    if (!conn->options.user_timeout_ms || !conn->stalled_us)
+        return due;
+    end = conn->stalled_us + conn->options.user_timeout_ms * TCP_MS;
+    return end > now_us ? tcp_min_u64(due, end) : due;
+}
+
 // ---- SYN ----------------------------------------------------------------------------------------------------------
 static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
@@ -67,7 +78,7 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
     tcp->counters.timeouts++;
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);
     conn->rtx = TCP_RTX_RTO;
-    conn->rtx_us = now_us + tcp_rto_backed_off(conn);
+    conn->rtx_us = next_timeout(conn, now_us);
     tcp_want_output(tcp, conn);
 }
 
@@ -113,6 +124,8 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     tcp_trace_add(tcp, conn, TCP_TRACE_PERSIST, conn->probes, (uint32_t)(tcp_rto_backed_off(conn) / TCP_MS));
     conn->flags |= TCP_WINDOW_PROBE;
     tcp_persist_arm(tcp, conn, now_us);
+    conn->rtx_us = next_timeout(conn, now_us);
+    tcp_arm(tcp, conn);
     tcp_want_output(tcp, conn);
 }
 

@@ -16,7 +16,7 @@ static bool quantity(const char *text, const struct unit *units, double most, ui
     char *end;
     double number;
 
-    if (*text < '0' || *text > '9')
+    if (*text < '0' || *text > '9' || text[1] == 'x' || text[1] == 'X') // strtod reads more than people write
         return false;
     number = strtod(text, &end);
     for (; units->name; units++)
