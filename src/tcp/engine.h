@@ -491,6 +491,7 @@ bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
 void tcp_reassemble_take(struct sl_tcp *tcp,
                          struct tcp_conn *conn); // what rcv_nxt has reached moves into the queue
 void tcp_reassemble_clear(struct sl_tcp *tcp, struct tcp_conn *conn);
+void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn); // the furthest range; there must be one
 uint32_t tcp_window_select(struct sl_tcp *tcp,
                            struct tcp_conn *conn); // new rcv_edge; bytes to tell, unscaled
 bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn);

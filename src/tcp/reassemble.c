@@ -106,23 +106,35 @@ static uint32_t item_new(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     return index;
 }
 
-// Whether a new range may be begun: the furthest one gives way where there are too many, being of least use.
-static bool range_room(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
+static uint32_t *last_range(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     uint32_t *link = &conn->rx_ranges;
 
-    if (conn->n_ranges < TCP_RANGES_MAX)
-        return true;
     while (at(tcp, *link)->next_range != TCP_NONE)
         link = &at(tcp, *link)->next_range;
-    if (tcp_seq_gt(seq, at(tcp, *link)->start))
-        return false;
-    for (unsigned i = 0; i < conn->n_sacks; i++)
-        if (tcp_seq_ge(conn->sacks[i].start, at(tcp, *link)->start)) {
+    return link;
+}
+
+void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn)
+{
+    uint32_t *link = last_range(tcp, conn);
+
+    for (unsigned i = 0; i < conn->n_sacks;)
+        if (tcp_seq_ge(conn->sacks[i].start, at(tcp, *link)->start))
             sack_remove(conn, i); // reneging, as RFC 2018 section 8 permits
-            break;
-        }
+        else
+            i++;
     range_free(tcp, conn, link, true);
+}
+
+// Whether a new range may be begun: the furthest one gives way where there are too many, being of least use.
+static bool range_room(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
+{
+    if (conn->n_ranges < TCP_RANGES_MAX)
+        return true;
+    if (tcp_seq_gt(seq, at(tcp, *last_range(tcp, conn))->start))
+        return false;
+    tcp_reassemble_drop_last(tcp, conn);
     return true;
 }
 

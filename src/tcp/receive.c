@@ -17,10 +17,15 @@ uint32_t tcp_rx_room(const struct sl_tcp *tcp, const struct tcp_conn *conn)
     return (uint32_t)tcp_min_u64(tcp_min_u64(free, cap), UINT32_MAX);
 }
 
+static bool fits(const struct sl_tcp *tcp, const struct tcp_conn *conn, uint32_t charge)
+{
+    return (uint64_t)conn->rx_charge + charge <= tcp_rx_room(tcp, conn) &&
+           tcp->rx_charge + charge <= tcp->config.rx_bytes;
+}
+
 static bool may_hold(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t charge)
 {
-    if ((uint64_t)conn->rx_charge + charge <= tcp_rx_room(tcp, conn) &&
-        tcp->rx_charge + charge <= tcp->config.rx_bytes)
+    if (fits(tcp, conn, charge))
         return true;
     tcp->counters.refused_memory++;
     tcp_trace_add(tcp, conn, TCP_TRACE_MEMORY, 0, conn->rx_charge >> 10);
@@ -155,10 +160,19 @@ static bool append(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
     return true;
 }
 
+// What comes in order can be read, and what lies behind the hole cannot: it gives way, or both would wait for ever.
+static void displace(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t charge)
+{
+    while (conn->rx_ranges != TCP_NONE && (!fits(tcp, conn, charge) || tcp->items.used == tcp->items.n))
+        tcp_reassemble_drop_last(tcp, conn);
+}
+
 static bool in_order(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk)
 {
-    bool filled = conn->rx_ranges != TCP_NONE;
+    bool filled;
 
+    displace(tcp, conn, chunk->charge);
+    filled = conn->rx_ranges != TCP_NONE;
     if (!may_hold(tcp, conn, chunk->charge) || !append(tcp, conn, chunk)) {
         tcp_ack_now(tcp, conn, true);
         return false;
