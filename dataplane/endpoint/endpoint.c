@@ -231,6 +231,8 @@ static void counters_publish(struct endpoint *endpoint)
     uint64_t *before = &endpoint->published.segments_in;
 
     // The segment goes on counting where an earlier data plane ended.
+    if (endpoint->segment.base)
+        ((struct sl_endpoint_segment *)endpoint->segment.base)->used = sl_tcp_connection_count(endpoint->tcp);
     for (unsigned i = 0; i < sizeof(struct sl_tcp_counters) / sizeof(uint64_t); i++) {
         counter[i] += now[i] - before[i];
         before[i] = now[i];

@@ -2,7 +2,7 @@
 """Linux clients against the TCP that the data plane itself speaks: echo, discard and chargen."""
 import pytest
 
-from conftest import BUILD, DEFAULT, wait_for
+from conftest import BUILD, DEFAULT, ping_counts, wait_for
 
 ENDPOINTS = """endpoints:
   - {name: echo, kind: echo, port: 7}
@@ -83,6 +83,24 @@ while time.monotonic() < end:
     count += 1
     worst = max(worst, time.monotonic() - start)
 print(count, round(worst * 1000))
+"""
+
+
+# Many connections that send small segments for ever and read nothing: each segment keeps a whole packet buffer.
+DEAF = """
+import select, socket, sys
+deaf = []
+for n in range(int(sys.argv[2])):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    s.connect((sys.argv[1], 7))
+    s.setblocking(False)
+    deaf.append(s)
+print("ready", flush=True)
+while True:
+    for s in select.select([], deaf, [])[1]:
+        s.send(b"x" * 100)
 """
 
 
@@ -191,6 +209,19 @@ def test_a_killed_control_plane_is_not_felt_and_a_restarted_data_plane_resets(fr
     lab.wait_ready()
     assert child.stdout.readline().strip() == "reset"
     lab.python("client1", ECHO, "10.0.0.1", 1)
+
+
+def test_clients_that_never_read_starve_neither_routed_traffic_nor_others(endpoints):
+    deaf = endpoints.spawn_python("client2", DEAF, "10.0.0.1", 300)
+    assert deaf.stdout.readline().strip() == "ready"
+    assert endpoints.ctl_json("status")["totals"]["tcp_connections"] >= 300
+    wait_for(lambda: counted(endpoints, "tcp_refused_memory") > 1000, "the cap to bind")
+    sent, received = ping_counts(endpoints.exec("client1", "ping", "-q", "-c", 200, "-i", 0.005, "198.51.100.21").stdout)
+    assert sent == received
+    endpoints.python("client1", ECHO, "10.0.0.1", 1)
+    endpoints.stop_children()
+    endpoints.python("client1", ECHO, "10.0.0.1", 20)
+    assert endpoints.drops().get("no_memory", 0) == 0
 
 
 def test_honest_clients_are_served_during_a_syn_flood(fresh_lab):
