@@ -18,7 +18,7 @@
 #define BURST_FRAMES 32
 
 static struct harness_balance *balanced; // this round's
-static uint64_t balanced_flows, segments; // of all rounds
+static uint64_t balanced_flows;          // of all rounds
 static uint64_t state_word = 1;
 static unsigned seconds = 5;
 static uint64_t first_seed = 20261123;
@@ -91,20 +91,9 @@ static struct rte_mbuf *icmp_error(uint16_t in)
     return m;
 }
 
-static struct rte_mbuf *to_endpoint(uint16_t in)
-{
-    static const uint16_t port[] = {80, 4000, 4001};
-    bool v4 = draw(2);
-
-    return harness_tcp(in, v4 ? any_v4() : any_v6(), v4 ? "10.0.0.1" : "fd00::1", any_port(),
-                       port[draw(RTE_DIM(port))], (uint8_t)(draw(2) ? SL_TCP_SYN : draw(64)), (uint16_t)draw(40));
-}
-
 static struct rte_mbuf *any_packet(uint16_t in)
 {
-    switch (draw(13)) {
-    case 12:
-        return to_endpoint(in);
+    switch (draw(12)) {
     case 10:
         return icmp_error_v6(in);
     case 11:
@@ -355,6 +344,16 @@ static void flows_are_counted(const struct harness_nat *n)
 
 // ---- endpoints ------------------------------------------------------------------------------------------------
 static struct sl_own_endpoint endpoint[6];
+static uint64_t segments; // that they sent, of all rounds
+
+static struct rte_mbuf *to_endpoint(uint16_t in)
+{
+    static const uint16_t port[] = {80, 4000, 4001};
+    bool v4 = draw(2);
+
+    return harness_tcp(in, v4 ? any_v4() : any_v6(), v4 ? "10.0.0.1" : "fd00::1", any_port(),
+                       port[draw(RTE_DIM(port))], (uint8_t)(draw(2) ? SL_TCP_SYN : draw(64)), (uint16_t)draw(40));
+}
 
 // Which of them there are changes with each generation. Their connections are few, so that they fill up.
 static void endpoints_change(struct harness_nat *n)
@@ -439,7 +438,7 @@ static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, str
             wanted--;
             continue;
         }
-        frame[count] = any_packet(in);
+        frame[count] = draw(13) ? any_packet(in) : to_endpoint(in);
         if (spoiled && draw(2))
             spoil(frame[count]);
         if (draw(16) == 0)
