@@ -29,6 +29,23 @@ void flows_close(struct flows *flows)
         sl_segment_close(&flows->segment[i]);
 }
 
+void endpoints_room(const struct daemon *daemon, uint64_t *used, uint64_t *capacity)
+{
+    uint32_t workers = daemon->board->worker_count;
+    char name[SL_SEGMENT_NAME];
+
+    *used = *capacity = 0;
+    for (uint32_t i = 0; i < workers && i < SL_MAX_WORKERS; i++) {
+        struct sl_segment_map map;
+        sl_segment_name(SL_SEG_ENDPOINT, i, name);
+        if (sl_segment_open(daemon->options.run_dir, name, SL_SEG_ENDPOINT, false, &map, NULL))
+            continue;
+        *used += ((const struct sl_endpoint_segment *)map.base)->used;
+        *capacity += ((const struct sl_endpoint_segment *)map.base)->capacity;
+        sl_segment_close(&map);
+    }
+}
+
 void flows_room(const struct daemon *daemon, uint64_t *used, uint64_t *capacity)
 {
     struct flows flows;

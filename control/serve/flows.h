@@ -15,6 +15,8 @@ struct flows {
 // Maps what is there; files of a data plane that is not running any more count too: its flows will be adopted.
 void flows_open(const struct daemon *daemon, struct flows *flows);
 void flows_close(struct flows *flows);
+// TCP connections of the gateway's own, of all workers: open ones, and how many there may be.
+void endpoints_room(const struct daemon *daemon, uint64_t *used, uint64_t *capacity);
 void flows_room(const struct daemon *daemon, uint64_t *used, uint64_t *capacity);
 
 // A filter as COMMANDS.md has it. `any`: an address that may be any of the three. False with the call answered.

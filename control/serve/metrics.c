@@ -48,6 +48,9 @@ static void write_state(struct daemon *daemon, struct evbuffer *out)
     flows_room(daemon, &used, &capacity);
     gauge(out, "sluice_flows", "flows in the session table", used);
     gauge(out, "sluice_flow_capacity", "flows the session table holds", capacity);
+    endpoints_room(daemon, &used, &capacity);
+    gauge(out, "sluice_tcp_connections", "TCP connections of the gateway's own", used);
+    gauge(out, "sluice_tcp_connection_capacity", "TCP connections there is room for", capacity);
 }
 
 static void write_drops(struct daemon *daemon, const struct sl_counter_segment *counters, uint32_t workers,

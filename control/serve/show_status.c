@@ -177,6 +177,9 @@ static json_t *status_totals(struct daemon *daemon)
     json_object_set_new(totals, "ports", json_count(running ? running->config->ports_count : 0));
     json_object_set_new(totals, "flows", json_count(used));
     json_object_set_new(totals, "flow_capacity", json_count(capacity));
+    endpoints_room(daemon, &used, &capacity);
+    json_object_set_new(totals, "tcp_connections", json_count(used));
+    json_object_set_new(totals, "tcp_connection_capacity", json_count(capacity));
     add_routes(daemon, totals);
     add_neighbors(daemon, totals);
     add_ports(daemon, totals);

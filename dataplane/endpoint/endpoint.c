@@ -11,8 +11,9 @@
 #include <rte_mbuf.h>
 #include "tcp/trace.h"
 
-#define HELD_SHARE      4  // at most one in so many packet buffers is held for connections, of all workers
-#define CONNECTIONS_MIN 64 // of a worker
+#define HELD_SHARE      4    // at most one in so many packet buffers is held for connections, of all workers
+#define CONNECTIONS_MIN 64   // of a worker
+#define MTU_V6          1280 // RFC 8200 section 5
 #define CONN_BYTES      2097152 // charge that a connection may hold, each way
 
 // ---- buffers ------------------------------------------------------------------------------------------------
@@ -76,7 +77,8 @@ static int segment_make(struct endpoint *endpoint, const char *run_dir, struct s
         .name = sl_segment_name(SL_SEG_ENDPOINT, endpoint->worker->index, name),
         .kind = SL_SEG_ENDPOINT,
         .mode = SL_MODE_PRIVATE,
-        .size = sizeof(struct sl_endpoint_segment) + sizeof(struct tcp_trace) * (uint64_t)endpoint->connections,
+        .size =
+            sizeof(struct sl_endpoint_segment) + sizeof(struct tcp_trace) * (uint64_t)endpoint->connections,
     };
     struct sl_segment_draft draft;
     int code = sl_segment_create(&spec, &draft, error);
@@ -152,30 +154,68 @@ static uint16_t smallest_mtu(const struct tables *tables)
     return mtu == UINT16_MAX ? 1500 : mtu;
 }
 
-static bool service_open(struct endpoint *endpoint, const struct sl_own_endpoint *says, uint16_t mtu)
+// A port with a smaller MTU than IPv6 has to carry has no addresses of it.
+static uint16_t mtu_for(const struct sl_own_endpoint *says, uint16_t mtu)
 {
-    struct endpoint_service *service = endpoint->service;
+    return sl_ip_is_v4(&says->address) ? mtu : RTE_MAX(mtu, (uint16_t)MTU_V6);
+}
+
+static bool service_listen(struct endpoint *endpoint, struct endpoint_service *service)
+{
+    const struct sl_own_endpoint *says = &service->says;
     struct sl_tcp_options options;
 
-    while (service < endpoint->service + ENDPOINT_SERVICES && service->says.kind != SL_ENDPOINT_NONE)
-        service++;
-    if (service == endpoint->service + ENDPOINT_SERVICES)
-        return false;
     sl_tcp_options_default(&options);
-    options.mtu = mtu;
+    options.mtu = mtu_for(says, endpoint->mtu);
     options.rx_bytes = options.tx_bytes = CONN_BYTES;
     options.keepalive_idle_ms = says->idle_s * 1000;
     options.backlog = endpoint->connections / 4;
     service->listener =
         sl_tcp_listen(endpoint->tcp, &says->address, htons(says->port), &options, service, NULL);
-    if (service->listener == NULL)
-        return false;
-    service->says = *says;
-    service->connections = 0;
-    return true;
+    return service->listener != NULL;
 }
 
-static void services_close(struct endpoint *endpoint, const struct tables *tables)
+static bool service_open(struct endpoint *endpoint, const struct sl_own_endpoint *says)
+{
+    struct endpoint_service *service = endpoint->service;
+
+    while (service < endpoint->service + ENDPOINT_SERVICES && service->says.kind != SL_ENDPOINT_NONE)
+        service++;
+    if (service == endpoint->service + ENDPOINT_SERVICES)
+        return false;
+    *service = (struct endpoint_service){.says = *says};
+    if (service_listen(endpoint, service))
+        return true;
+    service->says.kind = SL_ENDPOINT_NONE;
+    return false;
+}
+
+static void service_close(struct endpoint *endpoint, uint16_t i)
+{
+    endpoint_service_reset(endpoint, i);
+    if (endpoint->service[i].listener)
+        sl_tcp_unlisten(endpoint->service[i].listener);
+    endpoint->service[i] = (struct endpoint_service){0};
+    endpoint->fed = true;
+}
+
+// What a listener gave its connections they keep; those that come get what holds now.
+static void service_adjust(struct endpoint *endpoint, uint16_t i, const struct sl_own_endpoint *says,
+                           bool mtu)
+{
+    struct endpoint_service *service = &endpoint->service[i];
+    bool again = mtu || service->says.idle_s != says->idle_s;
+
+    service->says = *says;
+    if (!again)
+        return;
+    if (service->listener)
+        sl_tcp_unlisten(service->listener);
+    if (!service_listen(endpoint, service))
+        service_close(endpoint, i);
+}
+
+static void services_close(struct endpoint *endpoint, const struct tables *tables, bool mtu)
 {
     for (uint16_t i = 0; i < ENDPOINT_SERVICES; i++) {
         struct endpoint_service *service = &endpoint->service[i];
@@ -183,13 +223,9 @@ static void services_close(struct endpoint *endpoint, const struct tables *table
             service->says.kind == SL_ENDPOINT_NONE ? NULL : wanted(tables, &service->says);
 
         if (says)
-            service->says.connections = says->connections;
-        if (says || service->says.kind == SL_ENDPOINT_NONE)
-            continue;
-        endpoint_service_reset(endpoint, i);
-        sl_tcp_unlisten(service->listener);
-        service->says = (struct sl_own_endpoint){.kind = SL_ENDPOINT_NONE};
-        endpoint->fed = true;
+            service_adjust(endpoint, i, says, mtu);
+        else if (service->says.kind != SL_ENDPOINT_NONE)
+            service_close(endpoint, i);
     }
 }
 
@@ -210,11 +246,13 @@ void endpoint_tables_taken(struct worker *worker)
 
     if (endpoint == NULL)
         return;
-    services_close(endpoint, tables);
+    bool changed = mtu != endpoint->mtu;
+    endpoint->mtu = mtu;
+    services_close(endpoint, tables, changed);
     memset(endpoint->ports, 0, sizeof(endpoint->ports));
     for (uint32_t i = 0; i < tables->endpoint_count; i++) {
         const struct sl_own_endpoint *says = &tables->endpoint[i];
-        if (is_open(endpoint, says) || service_open(endpoint, says, mtu))
+        if (is_open(endpoint, says) || service_open(endpoint, says))
             endpoint->ports[says->port / 64] |= 1ull << says->port % 64;
     }
     endpoint->listening = tables->endpoint_count > 0;
@@ -223,7 +261,7 @@ void endpoint_tables_taken(struct worker *worker)
 // ---- a pass -------------------------------------------------------------------------------------------------
 static void counters_publish(struct endpoint *endpoint)
 {
-    static_assert(SL_COUNTER_tcp_send_failures - SL_COUNTER_tcp_segments_in + 1 ==
+    static_assert(SL_COUNTER_KINDS - SL_COUNTER_tcp_segments_in ==
                       sizeof(struct sl_tcp_counters) / sizeof(uint64_t),
                   "counter.def has those of src/tcp, in their order");
     uint64_t *counter = &endpoint->worker->counters->counter[SL_COUNTER_tcp_segments_in];
@@ -231,6 +269,8 @@ static void counters_publish(struct endpoint *endpoint)
     uint64_t *before = &endpoint->published.segments_in;
 
     // The segment goes on counting where an earlier data plane ended.
+    if (endpoint->segment.base)
+        ((struct sl_endpoint_segment *)endpoint->segment.base)->used = sl_tcp_connection_count(endpoint->tcp);
     for (unsigned i = 0; i < sizeof(struct sl_tcp_counters) / sizeof(uint64_t); i++) {
         counter[i] += now[i] - before[i];
         before[i] = now[i];

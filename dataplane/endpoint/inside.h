@@ -28,6 +28,7 @@ struct endpoint {
     struct worker *worker;
     uint32_t connections;             // that the engine holds
     uint16_t port_in;                 // by which it was last heard: what its own packets are counted with
+    uint16_t mtu;                     // the smallest of the ports'
     bool listening;                   // there are services
     bool fed;                         // since the last pass
     uint64_t deadline_us;             // of the engine, after the last pass

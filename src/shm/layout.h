@@ -430,9 +430,9 @@ struct sl_endpoint_segment { /* w: the worker, made anew at each start  r: contr
     uint32_t worker;
     uint32_t worker_count;
     uint32_t capacity; // connections
-    uint32_t pad;
+    uint32_t used;     // of them open, half-open ones included
     uint64_t trace_offset; // struct tcp_trace[capacity], by the engine's slots
-    uint64_t pad2[5];
+    uint64_t pad[5];
 };
 static_assert(sizeof(struct sl_endpoint_segment) == 128, "traces begin on a line");
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "endpoint/endpoint.h"
 #include "harness_balance.h"
 #include "route/fragment.h"
 #include "wire/l4.h"
@@ -421,6 +422,59 @@ static void flows_are_counted(const struct harness_nat *n)
     assert_int_equal(counted, open);
 }
 
+// ---- endpoints ------------------------------------------------------------------------------------------------
+static struct sl_own_endpoint endpoint[6];
+static uint64_t segments; // that they sent, of all rounds
+
+static struct rte_mbuf *to_endpoint(uint16_t in)
+{
+    static const uint16_t port[] = {80, 4000, 4001};
+    bool v4 = draw(2);
+
+    return harness_tcp(in, v4 ? any_v4() : any_v6(), v4 ? "10.0.0.1" : "fd00::1", any_port(),
+                       port[draw(RTE_DIM(port))], (uint8_t)(draw(2) ? SL_TCP_SYN : draw(64)), (uint16_t)draw(40));
+}
+
+// Which of them there are changes with each generation. Their connections are few, so that they fill up.
+static void endpoints_change(struct harness_nat *n)
+{
+    static const uint16_t port[] = {80, 4000, 4001};
+
+    n->h->tables.endpoint = endpoint;
+    n->h->tables.endpoint_count = 0;
+    for (uint8_t i = 0; i < 6; i++) {
+        struct sl_own_endpoint *one = &endpoint[n->h->tables.endpoint_count];
+        *one = (struct sl_own_endpoint){.name = "e", .port = port[i / 2], .kind = (uint8_t)(1 + i / 2)};
+        if (i % 2)
+            one->address = sl_ip_v4(0);
+        one->idle_s = 1;
+        n->h->tables.endpoint_count += draw(4) != 0;
+    }
+    for (uint32_t w = 0; w < WORKERS; w++)
+        endpoint_tables_taken(n->h->worker[w]);
+}
+
+static void endpoints_pass(struct harness_nat *n)
+{
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        endpoint_pass(n->h->worker[w]);
+        worker_flush(n->h->worker[w]);
+    }
+    harness_settle(n->h);
+}
+
+static void endpoints_begin(struct harness_nat *n)
+{
+    struct sl_settings settings = {.tcp_connections = 0};
+    struct sl_error error;
+
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        n->h->worker[w]->now_us = 1000000;
+        n->h->worker[w]->endpoint = endpoint_new(n->h->worker[w], &settings, NULL, &error);
+        assert_non_null(n->h->worker[w]->endpoint);
+    }
+}
+
 // ---- a round --------------------------------------------------------------------------------------------------
 static void generation_change(struct harness_nat *n)
 {
@@ -434,18 +488,22 @@ static void generation_change(struct harness_nat *n)
                             draw(2) ? "198.51.100.100" : "198.51.100.1", 8080, 8080, "10.0.0.12", 80);
     services_change();
     harness_balance_ready(balanced);
+    endpoints_change(n);
 }
 
 static void time_passes(struct harness_nat *n)
 {
     static const uint32_t jump_ms[] = {1, 1, 20, 999, 5000, 100000, 8000000, 0x7ffffff0};
 
-    harness_advance_ms(n->h, jump_ms[draw(draw(50) ? 5 : RTE_DIM(jump_ms))]);
+    uint32_t ms = jump_ms[draw(draw(50) ? 5 : RTE_DIM(jump_ms))];
+    harness_advance_ms(n->h, ms);
     neighbor_tick(&n->h->house);
     for (uint32_t w = 0; w < WORKERS; w++) {
         flow_tick(n->h->worker[w]);
         fragment_tick(n->h->worker[w]);
+        n->h->worker[w]->now_us += 1000 * (uint64_t)ms;
     }
+    endpoints_pass(n);
 }
 
 static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, struct rte_mbuf **frame)
@@ -460,7 +518,7 @@ static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, str
             wanted--;
             continue;
         }
-        frame[count] = any_packet(in);
+        frame[count] = draw(13) ? any_packet(in) : to_endpoint(in);
         if (spoiled && draw(2))
             spoil(frame[count]);
         if (draw(16) == 0)
@@ -498,9 +556,11 @@ static uint64_t round_run(uint64_t seed)
     struct harness_nat *n = balanced->n;
     uint64_t drops = 0;
 
+    endpoints_begin(n);
     generation_change(n);
     for (uint32_t burst = 0; burst < BURSTS; burst++) {
         burst_run(n, spoiled);
+        endpoints_pass(n);
         look(n, !spoiled);
         uint64_t now = drops_of_all(n->h);
         assert_true(now >= drops);
@@ -511,6 +571,9 @@ static uint64_t round_run(uint64_t seed)
         flows_are_counted(n);
     }
     uint64_t created = harness_counted(n->h, SL_COUNTER_flow_created);
+    segments += harness_counted(n->h, SL_COUNTER_tcp_segments_out);
+    for (uint32_t w = 0; w < WORKERS; w++)
+        endpoint_free(n->h->worker[w]->endpoint);
     for (uint32_t i = 0; i < balanced->input.service_count; i++)
         balanced_flows += harness_balance_service_sum(balanced, i).flows_new;
     harness_balance_free(balanced);
@@ -530,6 +593,7 @@ static void the_pipeline_stands_hostile_traffic(void **state)
         created += round_run(seed);
         rounds++;
     } while (time(NULL) < end);
+    assert_true(segments > 20 * rounds);
     assert_true(created > 100 * rounds); // or it was not NAT that stood it
     assert_true(balanced_flows > 20 * rounds);
     assert_true(crossed_errors > rounds);

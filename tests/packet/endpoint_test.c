@@ -327,6 +327,27 @@ static void a_service_that_stays_keeps_its_connections(void **state)
     end(h);
 }
 
+// RFC 6691: what a SYN-ACK offers is the smallest MTU of the ports, as it is now.
+static void a_ports_new_mtu_holds_for_new_connections_and_cuts_none(void **state)
+{
+    struct harness *h = begin(1);
+    struct peer before = peer_of(4000, ECHO), after = peer_of(4001, ECHO);
+    struct rte_mbuf *m;
+
+    shake_hands(h, 0, &before);
+    h->port[STAGE_LAN].mtu = 1000;
+    tables_take(h);
+    send_to(h, 0, &after, SL_TCP_SYN, 0);
+    m = expect(h, &after, SL_TCP_SYN | SL_TCP_ACK);
+    const uint8_t *option = (const uint8_t *)harness_l4_of(m) + 20;
+    assert_int_equal(option[0], 2);
+    assert_int_equal(option[2] << 8 | option[3], 1000 - 40);
+    rte_pktmbuf_free(m);
+    send_to(h, 0, &before, SL_TCP_ACK | SL_TCP_PSH, 10);
+    expect_plain(h, &before, SL_TCP_ACK);
+    end(h);
+}
+
 static void a_connection_past_the_limit_is_reset(void **state)
 {
     struct harness *h = begin(1);
@@ -407,6 +428,7 @@ int main(void)
         cmocka_unit_test(chargen_sends_lines_of_printable_text),
         cmocka_unit_test(connections_of_a_service_that_is_gone_are_reset),
         cmocka_unit_test(a_service_that_stays_keeps_its_connections),
+        cmocka_unit_test(a_ports_new_mtu_holds_for_new_connections_and_cuts_none),
         cmocka_unit_test(a_connection_past_the_limit_is_reset),
         cmocka_unit_test(a_client_gets_in_by_a_cookie_while_others_never_answer),
         cmocka_unit_test(a_routers_mtu_is_followed),

@@ -84,6 +84,9 @@ int show_status(struct ctl *ctl, const json_t *result, const json_t *before)
          text_count(get_number(totals, "routes_v4"), a), text_count(get_number(totals, "routes_v6"), b));
     line(ctl, "flows", "%s of %s", text_count(get_number(totals, "flows"), a),
          text_count(get_number(totals, "flow_capacity"), b));
+    if (get_number(totals, "tcp_connections"))
+        line(ctl, "endpoints", "%s of %s connections", text_count(get_number(totals, "tcp_connections"), a),
+             text_count(get_number(totals, "tcp_connection_capacity"), b));
     line(ctl, "neighbors", "%s of %s", text_count(get_number(totals, "neighbors"), a),
          text_count(get_number(totals, "neighbor_capacity"), b));
     line(ctl, "packets", "%s in, %s out, %s dropped", text_count(get_number(totals, "rx_packets"), a),

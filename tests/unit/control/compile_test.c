@@ -55,7 +55,10 @@ static void ports_are_what_the_config_says(void **state)
              "  - {name: wan, device: 'null:', addresses: [198.51.100.1/24, '2001:db8::1/64'], "
              "mac: '02:00:00:00:00:05', twin: false, martians: false, enabled: false, mss-clamp: 1200}\n"
              "neighbors: [{address: 198.51.100.9, port: wan, mac: '02:00:00:00:00:09'}]\n"
-             "flow: {capacity: 65536}\n");
+             "flow: {capacity: 65536}\n"
+             "endpoints: [{name: sink, kind: discard, port: 9, addresses: ['2001:db8::1'], connections: 5, idle: 0},"
+             "            {name: probe, kind: echo, port: 7}]\n"
+             "tcp: {connections: 1000}\n");
     struct slots slots = {0};
     struct image image;
     struct sl_error error;
@@ -82,6 +85,19 @@ static void ports_are_what_the_config_says(void **state)
     assert_int_equal(neighbor->port, slots_find(&slots, "wan"));
     assert_int_equal(neighbor->mac[5], 9);
     assert_int_equal(table->settings.flow_capacity, 65536);
+    const struct sl_own_endpoint *endpoint = (const void *)(image.bytes + table->endpoint_offset);
+    assert_int_equal(table->settings.tcp_connections, 1000);
+    assert_int_equal(table->endpoint_count, 3); // one address, and any of either family
+    assert_string_equal(endpoint[0].name, "sink");
+    assert_int_equal(endpoint[0].kind, SL_ENDPOINT_DISCARD);
+    assert_int_equal(endpoint[0].address.b[15], 1);
+    assert_int_equal(endpoint[0].connections, 5);
+    assert_int_equal(endpoint[0].idle_s, 0);
+    assert_true(sl_ip_is_v4(&endpoint[1].address) && endpoint[1].address.w[3] == 0);
+    assert_true(sl_ip_is_zero(&endpoint[2].address));
+    assert_int_equal(endpoint[2].kind, SL_ENDPOINT_ECHO);
+    assert_int_equal(endpoint[2].port, 7);
+    assert_int_equal(endpoint[2].idle_s, 300);
     image_fini(&image);
     sl_config_free(config);
 }

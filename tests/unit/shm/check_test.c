@@ -122,6 +122,40 @@ static void lies_of_a_port_table_are_refused(void **state)
     refused(SL_SEG_PORT, "port slot 3, there are 3");
 }
 
+// Slots of ports are as long as many endpoints, so one lies where the first slot is.
+static struct sl_own_endpoint *endpoint_fresh(void)
+{
+    struct sl_port *port;
+    struct sl_static_neighbor *neighbor;
+    struct sl_port_table *table = port_fresh(&port, &neighbor);
+    struct sl_own_endpoint *endpoint = at(table->port_offset);
+
+    table->endpoint_offset = table->port_offset;
+    table->endpoint_count = 1;
+    table->port_count = table->neighbor_count = 0;
+    *endpoint = (struct sl_own_endpoint){.name = "e", .port = 7, .kind = SL_ENDPOINT_ECHO};
+    return endpoint;
+}
+
+static void lies_about_endpoints_are_refused(void **state)
+{
+    struct sl_port *port;
+    struct sl_static_neighbor *neighbor;
+
+    port_fresh(&port, &neighbor)->endpoint_count = SL_MAX_ENDPOINTS + 1;
+    refused(SL_SEG_PORT, "129 endpoints, 128 are the most");
+    port_fresh(&port, &neighbor)->endpoint_offset = 8;
+    refused(SL_SEG_PORT, "endpoints are said to start at byte 8");
+    endpoint_fresh()->kind = SL_ENDPOINT_NONE;
+    refused(SL_SEG_PORT, "endpoint e has kind 0, which is none");
+    endpoint_fresh()->kind = SL_ENDPOINT_KINDS;
+    refused(SL_SEG_PORT, "endpoint e has kind 4, which is none");
+    endpoint_fresh()->port = 0;
+    refused(SL_SEG_PORT, "endpoint e has port 0");
+    endpoint_fresh()->name[0] = '\n';
+    refused(SL_SEG_PORT, "cannot be printed");
+}
+
 // ---- route --------------------------------------------------------------------------------------------------
 
 static struct sl_route_table *route_fresh(struct sl_nexthop **nexthop, uint32_t **slot)
@@ -397,6 +431,7 @@ int main(void)
         cmocka_unit_test(tables_that_are_right_pass),
         cmocka_unit_test(tables_cut_short_are_refused),
         cmocka_unit_test(lies_of_a_port_table_are_refused),
+        cmocka_unit_test(lies_about_endpoints_are_refused),
         cmocka_unit_test(lies_of_a_route_table_are_refused),
         cmocka_unit_test(lies_of_a_nat_table_about_its_arrays_are_refused),
         cmocka_unit_test(lies_of_a_nat_table_about_pools_are_refused),
