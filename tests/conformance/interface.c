@@ -359,6 +359,7 @@ static void defaults(struct door *door)
     sl_tcp_options_default(&door->options);
     door->options.pacing = door->options.mtu_probing =
         false; // as Linux without fq and with tcp_mtu_probing 0
+    door->options.syn_retries = 6; // tcp_syn_retries: one less than RFC 9293 MUST-23 asks for
     door->ecn = DOOR_ECN_PASSIVE;
     door->now_us = DOOR_BORN_US;
     door->seed = 0x736c756963652121ull;
