@@ -88,7 +88,7 @@ static void release_acked(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ac
 
 static void tell_writable(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
-    if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_charge > conn->options.tx_bytes / 2)
+    if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_charge > conn->options->tx_bytes / 2)
         return;
     conn->flags &= ~(uint32_t)TCP_WANT_WRITE;
     tcp_event_add(tcp, conn, SL_TCP_WRITABLE);

@@ -188,7 +188,7 @@ bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.tx_bytes > tcp->tx_charge ? tcp->config.tx_bytes - tcp->tx_charge : 0;
 
-    return conn->tx_charge >= tcp_min_u64(conn->options.tx_bytes, free);
+    return conn->tx_charge >= tcp_min_u64(conn->options->tx_bytes, free);
 }
 
 // An acknowledgement will tell whoever has something queued. Who has nothing, as others hold it all, has to look himself.
@@ -415,8 +415,10 @@ void sl_tcp_user_set(struct sl_tcp_conn *conn, void *user)
 void sl_tcp_options_set(struct sl_tcp_conn *handle, const struct sl_tcp_options *options, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
+    const struct sl_tcp_options *before = conn->options;
 
-    conn->options = *options;
+    conn->options = tcp_profile_get(conn->engine, options);
+    tcp_profile_put(conn->engine, before);
     if (conn->state == SL_TCP_CLOSED)
         return;
     tcp_slow_timer_arm(conn->engine, conn, now_us);

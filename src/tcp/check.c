@@ -152,7 +152,7 @@ static const char *check_conn(const struct sl_tcp *tcp, const struct tcp_conn *c
 static const char *check_engine(const struct sl_tcp *tcp)
 {
     uint64_t rx = 0, tx = 0;
-    uint32_t records = 0;
+    uint32_t records = 0, connections = 0;
 
     for (uint32_t i = 0; i < tcp->conns.fresh; i++) {
         const struct tcp_conn *conn = tcp_conn_at(tcp, i);
@@ -165,11 +165,13 @@ static const char *check_engine(const struct sl_tcp *tcp)
         rx += conn->rx_charge;
         tx += conn->tx_charge;
         records += conn->n_sent;
+        connections++;
     }
     MUST(tcp->rx_charge == rx);
     MUST(tcp->tx_charge == tx);
     MUST(tcp->rx_charge <= tcp->config.rx_bytes);
     MUST(tcp->records.used == records);
+    MUST(tcp->profiles.used <= connections);
     return NULL;
 }
 

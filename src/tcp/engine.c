@@ -26,7 +26,8 @@ static int pools_init(struct sl_tcp *tcp)
     if (tcp_pool_init(&tcp->conns, sizeof(struct tcp_conn), config->connections) ||
         tcp_pool_init(&tcp->items, sizeof(union tcp_item), config->buffers_held) ||
         tcp_pool_init(&tcp->records, sizeof(struct tcp_record), config->segments_held) ||
-        tcp_pool_init(&tcp->waits, sizeof(struct tcp_time_wait), config->time_waits))
+        tcp_pool_init(&tcp->waits, sizeof(struct tcp_time_wait), config->time_waits) ||
+        tcp_pool_init(&tcp->profiles, sizeof(struct tcp_profile), config->connections + 1))
         return -ENOMEM;
     tcp->memory_bytes += sizeof(struct tcp_conn) * (uint64_t)config->connections +
                          sizeof(union tcp_item) * (uint64_t)config->buffers_held +
@@ -68,6 +69,7 @@ struct sl_tcp *sl_tcp_new(const struct sl_tcp_config *config)
     tcp->now_us = config->now_us;
     tcp->memory_bytes = sizeof(*tcp);
     tcp->wait_oldest = tcp->wait_newest = TCP_NONE;
+    memset(tcp->profiles_tried, 0xff, sizeof(tcp->profiles_tried));
     tcp->event_head = tcp->event_tail = tcp->output_head = tcp->output_tail = TCP_NONE;
     sl_hash_seed_init(&tcp->seed, config->entropy[0], config->entropy[1]);
     tcp->secret.k[0] = tcp->seed.k[0] ^ config->entropy[1];
@@ -91,6 +93,7 @@ void sl_tcp_free(struct sl_tcp *tcp)
     tcp_pool_fini(&tcp->items);
     tcp_pool_fini(&tcp->records);
     tcp_pool_fini(&tcp->waits);
+    tcp_pool_fini(&tcp->profiles);
     tcp_wheel_fini(&tcp->wheel);
     if (tcp->buckets)
         munmap(tcp->buckets, sizeof(uint32_t) * (size_t)tcp->n_buckets);
@@ -126,7 +129,7 @@ static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
 
     conn->engine = tcp;
     conn->flags = TCP_IN_USE;
-    conn->options = *options;
+    conn->options = tcp_profile_get(tcp, options);
     conn->path_mtu = options->mtu;
     conn->peer_mss = v4 ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT_V6;
     conn->rcv_mss = TCP_MSS_DEFAULT;
@@ -207,8 +210,7 @@ void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     uint32_t index = tcp_conn_index(tcp, conn);
 
-    if (conn->state != SL_TCP_CLOSED)
-        tcp_end(tcp, conn, 0);
+    tcp_profile_put(tcp, conn->options);
     conn->flags = 0;
     if (!conn->event_listed && !conn->output_listed)
         tcp_pool_put(&tcp->conns, index);
@@ -358,7 +360,7 @@ static uint64_t earliest(const struct tcp_conn *conn)
 static void not_past_patience(const struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     uint64_t since = conn->state == SL_TCP_SYN_SENT ? conn->sent_us : conn->stalled_us;
-    uint64_t end = since + conn->options.user_timeout_ms * TCP_MS;
+    uint64_t end = since + conn->options->user_timeout_ms * TCP_MS;
 
     if (since && end > tcp->now_us &&
         (conn->rtx == TCP_RTX_RTO || conn->rtx == TCP_RTX_PERSIST || conn->state == SL_TCP_SYN_SENT))
@@ -370,7 +372,7 @@ void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn)
 {
     uint64_t due;
 
-    if (conn->options.user_timeout_ms)
+    if (conn->options->user_timeout_ms)
         not_past_patience(tcp, conn);
     due = earliest(conn);
     if (due >= conn->armed_us)

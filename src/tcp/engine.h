@@ -241,8 +241,15 @@ struct tcp_conn {
     uint64_t traced_from_us;
     uint64_t bytes_acked, bytes_received;
     uint32_t retransmits, segments_in, segments_out;
+    const struct sl_tcp_options *options; // of a profile, which connections with the same share
+};
+
+struct tcp_profile { // options that connections share, counted
+    uint32_t refs;
     struct sl_tcp_options options;
 };
+
+#define TCP_PROFILES_TRIED 8u // the latest, which new connections are compared with
 
 struct tcp_listener {
     struct sl_ip local;
@@ -282,7 +289,9 @@ struct sl_tcp {
     struct tcp_secret secret;
     struct sl_hash_seed seed;
     struct tcp_wheel wheel;
-    struct tcp_pool conns, items, records, waits;
+    struct tcp_pool conns, items, records, waits, profiles;
+    uint32_t profiles_tried[TCP_PROFILES_TRIED]; // TCP_NONE: none
+    uint32_t profile_next;
     struct tcp_trace *traces;
     struct tcp_listener *listeners;
     uint32_t *buckets; // connections by tuple; TIME-WAITs too, told by TCP_WAIT_BIT
@@ -424,8 +433,10 @@ static inline uint64_t tcp_min_u64(uint64_t a, uint64_t b)
 struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
                               const struct sl_tcp_options *options,
                               uint64_t now_us);                // in the table; NULL: no room
-void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn); // out of everything
+void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn); // one that has ended: its slot
 void tcp_conn_drop_queues(struct sl_tcp *tcp, struct tcp_conn *conn);
+const struct sl_tcp_options *tcp_profile_get(struct sl_tcp *tcp, const struct sl_tcp_options *options);
+void tcp_profile_put(struct sl_tcp *tcp, const struct sl_tcp_options *options);
 void tcp_state_set(struct sl_tcp *tcp, struct tcp_conn *conn, enum sl_tcp_state state);
 // The connection is over: everything it holds goes; the caller is told, or the slot is free where nobody is there to be told.
 void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error);

@@ -13,7 +13,7 @@ static uint16_t mtu_floor(const struct tcp_conn *conn)
 
 static uint16_t mtu_full(const struct tcp_conn *conn)
 {
-    return (uint16_t)tcp_min_u32(conn->options.mtu, conn->peer_mss + TCP_HEADERS(tcp_is_v4(conn)));
+    return (uint16_t)tcp_min_u32(conn->options->mtu, conn->peer_mss + TCP_HEADERS(tcp_is_v4(conn)));
 }
 
 // The next smaller MTU that networks have (RFC 1191 section 7, and tunnels over Ethernet); 0: none.
@@ -100,7 +100,7 @@ uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
     uint32_t room = conn->mtu_probe - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12 : 0);
     uint32_t pipe = tcp_pipe(conn), behind = 4u * conn->snd_mss;
 
-    if (conn->mtu_us == 0 || now_us < conn->mtu_us || !conn->options.mtu_probing ||
+    if (conn->mtu_us == 0 || now_us < conn->mtu_us || !conn->options->mtu_probing ||
         tcp_has(conn, TCP_MTU_PROBE_OUT) || conn->recovery != TCP_OPEN || conn->mtu_probe <= conn->path_mtu ||
         conn->n_sacks || conn->dsack.start != conn->dsack.end)
         return 0;
@@ -141,7 +141,7 @@ void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     uint16_t next;
 
     (void)now_us;
-    if (!conn->options.mtu_probing || head == NULL || head->end - head->seq + 60 < mtu_floor(conn))
+    if (!conn->options->mtu_probing || head == NULL || head->end - head->seq + 60 < mtu_floor(conn))
         return;
     if (++conn->black_hole < 2)
         return;

@@ -43,8 +43,8 @@ static void address(const struct tcp_conn *conn, struct sl_tcp_out *out)
     out->dst = conn->tuple.remote;
     out->sport = conn->tuple.local_port;
     out->dport = conn->tuple.remote_port;
-    out->hop_limit = conn->options.hop_limit;
-    out->traffic_class = conn->options.traffic_class;
+    out->hop_limit = conn->options->hop_limit;
+    out->traffic_class = conn->options->traffic_class;
     out->user = conn->user;
     out->urgent = 0;
     out->ecn = SL_ECN_NONE;
@@ -125,7 +125,7 @@ static void send_syn(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     out.flags = SL_TCP_SYN | (answer ? SL_TCP_ACK : 0);
     if (answer && tcp_has(conn, TCP_ECN_ON))
         out.flags |= SL_TCP_ECE;
-    else if (!answer && conn->options.ecn &&
+    else if (!answer && conn->options->ecn &&
              conn->backoff < 2) // RFC 3168 section 6.1.1.1: perhaps a box drops it
         out.flags |= SL_TCP_ECE | SL_TCP_CWR;
     out.window = (uint16_t)tcp_min_u32(conn->rx_limit, UINT16_MAX);
@@ -313,9 +313,9 @@ static bool worth_sending(const struct tcp_conn *conn, uint32_t len, uint32_t ro
 
     if (len >= room || tcp_has(conn, TCP_FORCE_SEND))
         return true;
-    if (conn->options.cork && !tcp_has(conn, TCP_FIN_QUEUED))
+    if (conn->options->cork && !tcp_has(conn, TCP_FIN_QUEUED))
         return false;
-    if (all && (conn->options.no_delay || tcp_has(conn, TCP_FIN_QUEUED) || !small_in_flight(conn)))
+    if (all && (conn->options->no_delay || tcp_has(conn, TCP_FIN_QUEUED) || !small_in_flight(conn)))
         return true;
     return len >= conn->max_window / 2 && len > 0;
 }

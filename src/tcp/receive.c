@@ -12,7 +12,7 @@
 uint32_t tcp_rx_room(const struct sl_tcp *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.rx_bytes > tcp->rx_charge ? tcp->config.rx_bytes - tcp->rx_charge : 0;
-    uint64_t cap = (uint64_t)conn->options.rx_bytes * CHARGE_PER_WINDOW + 65536;
+    uint64_t cap = (uint64_t)conn->options->rx_bytes * CHARGE_PER_WINDOW + 65536;
 
     return (uint32_t)tcp_min_u64(tcp_min_u64(free, cap), UINT32_MAX);
 }
@@ -88,7 +88,7 @@ void tcp_rx_read(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes, uint
         return;
     if ((uint64_t)conn->drs_read * 2 > conn->rx_limit)
         conn->rx_limit =
-            (uint32_t)tcp_min_u64(conn->options.rx_bytes, 3ull * conn->drs_read + 16u * conn->rcv_mss);
+            (uint32_t)tcp_min_u64(conn->options->rx_bytes, 3ull * conn->drs_read + 16u * conn->rcv_mss);
     conn->drs_read = 0;
     conn->drs_us = now_us;
 }
@@ -110,7 +110,7 @@ void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us)
 static void acknowledge(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t len)
 {
     if (len > conn->rcv_mss)
-        conn->rcv_mss = (uint16_t)tcp_min_u32(len, conn->options.mtu - TCP_HEADERS(tcp_is_v4(conn)));
+        conn->rcv_mss = (uint16_t)tcp_min_u32(len, conn->options->mtu - TCP_HEADERS(tcp_is_v4(conn)));
     if (len >= conn->rcv_mss && conn->full_segments < UINT8_MAX)
         conn->full_segments++;
     if (conn->full_segments >= 2 || conn->quick_acks || conn->rx_ranges != TCP_NONE ||

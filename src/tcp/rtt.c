@@ -71,7 +71,7 @@ void tcp_pace_rate(struct tcp_conn *conn)
 {
     uint64_t percent = conn->cc.cwnd < conn->cc.ssthresh / 2 ? 200 : 120;
 
-    if (!conn->options.pacing || conn->srtt_us < 2 * TCP_MS) {
+    if (!conn->options->pacing || conn->srtt_us < 2 * TCP_MS) {
         conn->rate_bps = 0;
         return;
     }

@@ -31,14 +31,14 @@ void tcp_syn_options(const struct sl_tcp *tcp, const struct tcp_conn *conn, stru
     bool answer = conn->state == SL_TCP_SYN_RECEIVED;
 
     *out =
-        (struct tcp_options){.present = TCP_OPTION_MSS, .mss = offered_mss(tcp_is_v4(conn), &conn->options)};
-    if (answer ? tcp_has(conn, TCP_WSCALE_ON) : conn->options.wscale) {
+        (struct tcp_options){.present = TCP_OPTION_MSS, .mss = offered_mss(tcp_is_v4(conn), conn->options)};
+    if (answer ? tcp_has(conn, TCP_WSCALE_ON) : conn->options->wscale) {
         out->present |= TCP_OPTION_WSCALE;
-        out->wscale = window_shift(&conn->options);
+        out->wscale = window_shift(conn->options);
     }
-    if (answer ? tcp_has(conn, TCP_SACK_ON) : conn->options.sack)
+    if (answer ? tcp_has(conn, TCP_SACK_ON) : conn->options->sack)
         out->present |= TCP_OPTION_SACK_PERMITTED;
-    if (answer ? tcp_has(conn, TCP_TS_ON) : conn->options.timestamps) {
+    if (answer ? tcp_has(conn, TCP_TS_ON) : conn->options->timestamps) {
         out->present |= TCP_OPTION_TIMESTAMPS;
         out->tsval = tcp_ts_now(conn, tcp->now_us);
         out->tsecr = answer ? conn->ts_recent : 0;
@@ -47,7 +47,7 @@ void tcp_syn_options(const struct sl_tcp *tcp, const struct tcp_conn *conn, stru
 
 static void learn_timestamps(struct tcp_conn *conn, const struct tcp_options *options, uint64_t now_us)
 {
-    if (!conn->options.timestamps || !(options->present & TCP_OPTION_TIMESTAMPS))
+    if (!conn->options->timestamps || !(options->present & TCP_OPTION_TIMESTAMPS))
         return;
     conn->flags |= TCP_TS_ON;
     conn->ts_recent = options->tsval;
@@ -58,14 +58,14 @@ static void learn_timestamps(struct tcp_conn *conn, const struct tcp_options *op
 static void learn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options)
 {
     if (options->present & TCP_OPTION_MSS)
-        conn->peer_mss = conn->options.mss_clamp ? (uint16_t)tcp_min_u32(options->mss, conn->options.mss_clamp)
+        conn->peer_mss = conn->options->mss_clamp ? (uint16_t)tcp_min_u32(options->mss, conn->options->mss_clamp)
                                                  : options->mss;
-    if (conn->options.wscale && options->present & TCP_OPTION_WSCALE) {
+    if (conn->options->wscale && options->present & TCP_OPTION_WSCALE) {
         conn->flags |= TCP_WSCALE_ON;
         conn->snd_wscale = options->wscale;
-        conn->rcv_wscale = window_shift(&conn->options);
+        conn->rcv_wscale = window_shift(conn->options);
     }
-    if (conn->options.sack && options->present & TCP_OPTION_SACK_PERMITTED)
+    if (conn->options->sack && options->present & TCP_OPTION_SACK_PERMITTED)
         conn->flags |= TCP_SACK_ON;
     learn_timestamps(conn, options, tcp->now_us);
     tcp_mss_update(conn);
@@ -94,8 +94,8 @@ static void send_begins(struct tcp_conn *conn, uint32_t isn)
 static void first_window(struct tcp_conn *conn, uint64_t now_us)
 {
     tcp_cc_start(&conn->cc, conn->cc.ops, conn->snd_mss);
-    if (conn->options.initial_window)
-        conn->cc.cwnd = conn->cc.initial_cwnd = conn->options.initial_window * conn->snd_mss;
+    if (conn->options->initial_window)
+        conn->cc.cwnd = conn->cc.initial_cwnd = conn->options->initial_window * conn->snd_mss;
     if (conn->backoff == 0) {
         if (conn->sent_us)
             tcp_rtt_sample(conn, now_us - conn->sent_us, now_us);
@@ -174,7 +174,7 @@ static void half_open(struct sl_tcp *tcp, struct tcp_listener *listener, const s
     conn->flags |= TCP_PASSIVE | TCP_SYN_NOW;
     conn->listener = (uint32_t)(listener - tcp->listeners);
     learn(tcp, conn, options);
-    if (conn->options.ecn && asks_ecn(in))
+    if (conn->options->ecn && asks_ecn(in))
         conn->flags |= TCP_ECN_ON;
     send_begins(conn, isn);
     receive_begins(conn, in->seq);
@@ -321,7 +321,7 @@ static bool acceptable_ack(const struct tcp_conn *conn, const struct sl_tcp_in *
 static bool stale_echo(const struct sl_tcp *tcp, const struct tcp_conn *conn,
                        const struct tcp_options *options)
 {
-    return conn->options.timestamps && options->present & TCP_OPTION_TIMESTAMPS && options->tsecr != 0 &&
+    return conn->options->timestamps && options->present & TCP_OPTION_TIMESTAMPS && options->tsecr != 0 &&
            !tcp_seq_between(options->tsecr, conn->retrans_ts, tcp_ts_now(conn, tcp->now_us));
 }
 
@@ -359,13 +359,13 @@ void tcp_syn_sent_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
         return;
     syn_came(tcp, conn, in, options);
     if (ack) {
-        if (conn->options.ecn && (in->flags & (SL_TCP_ECE | SL_TCP_CWR)) == SL_TCP_ECE)
+        if (conn->options->ecn && (in->flags & (SL_TCP_ECE | SL_TCP_CWR)) == SL_TCP_ECE)
             conn->flags |= TCP_ECN_ON; // RFC 3168 section 6.1.1
         tcp_established(tcp, conn);
         tcp_ack_now(tcp, conn, false);
         return;
     }
-    if (conn->options.ecn && asks_ecn(in))
+    if (conn->options->ecn && asks_ecn(in))
         conn->flags |= TCP_ECN_ON;
     tcp_state_set(tcp, conn, SL_TCP_SYN_RECEIVED); // simultaneous open: MUST-10
     conn->flags |= TCP_SYN_NOW;

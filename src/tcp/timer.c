@@ -7,9 +7,9 @@
 // that `times` repetitions with a doubling timer would take.
 bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times)
 {
-    if (conn->options.user_timeout_ms && conn->stalled_us)
-        return now_us - conn->stalled_us >= conn->options.user_timeout_ms * TCP_MS;
-    return times >= conn->options.retries;
+    if (conn->options->user_timeout_ms && conn->stalled_us)
+        return now_us - conn->stalled_us >= conn->options->user_timeout_ms * TCP_MS;
+    return times >= conn->options->retries;
 }
 
 static void give_up(struct sl_tcp *tcp, struct tcp_conn *conn)
@@ -30,9 +30,9 @@ static uint64_t next_timeout(const struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t due = now_us + tcp_rto_backed_off(conn), end;
 
-    if (!conn->options.user_timeout_ms || !conn->stalled_us)
+    if (!conn->options->user_timeout_ms || !conn->stalled_us)
         return due;
-    end = conn->stalled_us + conn->options.user_timeout_ms * TCP_MS;
+    end = conn->stalled_us + conn->options->user_timeout_ms * TCP_MS;
     return end > now_us ? tcp_min_u64(due, end) : due;
 }
 
@@ -40,9 +40,9 @@ static uint64_t next_timeout(const struct tcp_conn *conn, uint64_t now_us)
 static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint8_t retries =
-        conn->state == SL_TCP_SYN_SENT ? conn->options.syn_retries : conn->options.synack_retries;
-    bool over = conn->options.user_timeout_ms && conn->state == SL_TCP_SYN_SENT
-                    ? now_us - conn->sent_us >= conn->options.user_timeout_ms * TCP_MS
+        conn->state == SL_TCP_SYN_SENT ? conn->options->syn_retries : conn->options->synack_retries;
+    bool over = conn->options->user_timeout_ms && conn->state == SL_TCP_SYN_SENT
+                    ? now_us - conn->sent_us >= conn->options->user_timeout_ms * TCP_MS
                     : conn->backoff >= retries;
 
     if (over) {
@@ -158,22 +158,22 @@ static void rtx_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
 // ---- silence --------------------------------------------------------------------------------------------------------
 static bool waits_for_fin(const struct tcp_conn *conn)
 {
-    return conn->state == SL_TCP_FIN_WAIT_2 && tcp_has(conn, TCP_ORPHAN) && conn->options.fin_wait_2_ms;
+    return conn->state == SL_TCP_FIN_WAIT_2 && tcp_has(conn, TCP_ORPHAN) && conn->options->fin_wait_2_ms;
 }
 
 static uint64_t keepalive_due(const struct tcp_conn *conn)
 {
-    uint64_t due = conn->heard_us + conn->options.keepalive_idle_ms * TCP_MS;
+    uint64_t due = conn->heard_us + conn->options->keepalive_idle_ms * TCP_MS;
 
-    return due + (uint64_t)conn->probes * conn->options.keepalive_interval_ms * TCP_MS;
+    return due + (uint64_t)conn->probes * conn->options->keepalive_interval_ms * TCP_MS;
 }
 
 void tcp_slow_timer_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->slow_us = TCP_NEVER;
     if (waits_for_fin(conn))
-        conn->slow_us = now_us + conn->options.fin_wait_2_ms * TCP_MS;
-    else if (conn->options.keepalive_idle_ms && tcp_synchronized(conn))
+        conn->slow_us = now_us + conn->options->fin_wait_2_ms * TCP_MS;
+    else if (conn->options->keepalive_idle_ms && tcp_synchronized(conn))
         conn->slow_us = keepalive_due(conn) > now_us ? keepalive_due(conn) : now_us + TCP_MS;
     tcp_arm(tcp, conn);
 }
@@ -183,14 +183,14 @@ static void keepalive(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
 {
     if (now_us < keepalive_due(conn) || conn->sent_head != TCP_NONE || conn->rtx == TCP_RTX_PERSIST) {
         if (conn->sent_head != TCP_NONE || conn->rtx == TCP_RTX_PERSIST)
-            conn->slow_us = now_us + conn->options.keepalive_idle_ms * TCP_MS; // those timers ask already
+            conn->slow_us = now_us + conn->options->keepalive_idle_ms * TCP_MS; // those timers ask already
         else
             conn->slow_us = keepalive_due(conn);
         return;
     }
-    if (conn->options.user_timeout_ms
-            ? conn->probes && now_us - conn->heard_us >= conn->options.user_timeout_ms * TCP_MS
-            : conn->probes >= conn->options.keepalive_probes) {
+    if (conn->options->user_timeout_ms
+            ? conn->probes && now_us - conn->heard_us >= conn->options->user_timeout_ms * TCP_MS
+            : conn->probes >= conn->options->keepalive_probes) {
         give_up(tcp, conn);
         return;
     }
@@ -199,7 +199,7 @@ static void keepalive(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
     tcp_trace_add(tcp, conn, TCP_TRACE_KEEPALIVE, conn->probes,
                   (uint32_t)((now_us - conn->heard_us) / TCP_S));
     conn->flags |= TCP_KEEPALIVE_NOW;
-    conn->slow_us = now_us + conn->options.keepalive_interval_ms * TCP_MS;
+    conn->slow_us = now_us + conn->options->keepalive_interval_ms * TCP_MS;
     tcp_want_output(tcp, conn);
 }
 
@@ -210,7 +210,7 @@ static void slow_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         tcp_end(tcp, conn, 0); // the peer never says FIN: half a TIME-WAIT is of no use to anybody
         return;
     }
-    if (conn->options.keepalive_idle_ms && conn->state != SL_TCP_TIME_WAIT)
+    if (conn->options->keepalive_idle_ms && conn->state != SL_TCP_TIME_WAIT)
         keepalive(tcp, conn, now_us);
 }
 
