@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TCP endpoint in cycles and bytes, in process, on one core: bench_tcp.c says how."""
+"""The TCP endpoint beside the kernel's (endpoint_race.py), then in cycles and bytes, in process, on one core: bench_tcp.c
+says how."""
 import subprocess
 
+import endpoint_race
 from rows import Bar, Row, Sample
 
 SECTION = "tcp"
@@ -58,8 +60,9 @@ def run(context, case):
 
 
 def measure(context, budget):
+    rows = endpoint_race.measure(context, budget.part(0.8))
     context.say("the TCP endpoint in process")
-    seen, rows = {}, []
+    seen = {}
     try:
         for _ in budget.rounds(2, PROCESSES_MOST):
             for case in arguments(context.quick):
