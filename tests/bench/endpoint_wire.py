@@ -11,10 +11,11 @@ import pathlib
 import shutil
 import statistics
 import subprocess
+import time
 
 from pairs import Pairs
 from peers import Devices, Rig, repeat
-from peers_devices import KernelRouting, SluiceDevice
+from peers_devices import KernelRouting, SluiceDevice, cpu_spent
 from rig import Process, wait_for
 from rows import Row
 from veth_lab import CLIENTS, DEVICE_CORE, GENERATOR_CORE, INSIDE, MAC, LabError, VethLab, core_busy_ticks, run
@@ -106,9 +107,11 @@ class SluiceEcho(Served, SluiceDevice):
         self.sluice.pause()
 
     def look(self):
-        """Its worker polls: cycles of passes with packets, of all."""
-        counts = self.sluice.ask("worker")["workers"][0]
-        return counts["busy_cycles"], counts["busy_cycles"] + counts["idle_cycles"]
+        """Its worker polls, so its core is always busy: what counts is what packets cost there (cpu_spent())."""
+        return time.monotonic_ns(), self.cpu()
+
+    def busy(self, before, after):
+        return sum(cpu_spent(before[1], after[1]).values()) / (after[0] - before[0])
 
 
 class EpollEcho(Served, KernelRouting):
@@ -158,6 +161,7 @@ class Load:
     def __init__(self, kind, devices):
         self.kind, self.devices = kind, devices  # "sluice" and the peers that are there
         self.pairs = {name: Pairs() for name in devices if name != "sluice"}
+        self.costs = {name: Pairs() for name in self.pairs}
         self.busy = collections.defaultdict(list)  # (client, server) shares of the cores, by device
         self.failed = collections.Counter()
 
@@ -167,23 +171,27 @@ class Load:
                 *CLIENTS]
 
     def client_run(self, name, device):
-        before = ticks(GENERATOR_CORE), device.look()
+        server, client = device.look(), ticks(GENERATOR_CORE)
         done = subprocess.run([str(word) for word in self.command(device)], capture_output=True, text=True, timeout=20, check=False)
         if done.returncode != 0:
             raise LabError(f"{name}: {done.stderr.strip()[-200:]}")
-        self.busy[name].append((share(before[0], ticks(GENERATOR_CORE)), device.busy(before[1], device.look())))
+        busy = share(client, ticks(GENERATOR_CORE)), device.busy(server, device.look())
+        self.busy[name].append(busy)
         said = json.loads(done.stdout)
         self.failed[name] += said["failed"]
-        return figure(self.kind, said)
+        return figure(self.kind, said), busy[1]
 
     def round(self, rig):
         seen = {name: rig.around(device, lambda n=name, d=device: self.client_run(n, d)) for name, device in self.devices.items()}
         for name, pairs in self.pairs.items():
-            pairs.add_both(("sluice", *seen["sluice"]), ("peer", *seen[name]))
+            sides = [(side, seen[who][0], *seen[who][1]) for side, who in (("sluice", "sluice"), ("peer", name))]
+            pairs.add_both(*((side, place, value) for side, place, value, _ in sides))
+            self.costs[name].add_both(*((side, place, cost(value, busy)) for side, place, value, busy in sides))
 
     def rows(self):
         return [row for name, pairs in self.pairs.items()
-                for row in rows_of(self.kind, name, pairs, how(self.kind, name, self.busy, self.failed))]
+                for row in rows_of(self.kind, name, pairs, how(self.kind, name, self.busy, self.failed)) +
+                cost_rows(self.kind, name, self.costs[name])]
 
 
 def how(kind, peer, busy, failed):
@@ -201,13 +209,30 @@ def how(kind, peer, busy, failed):
     return f"{text}; the client limits {' and '.join(limited)}" if limited else text
 
 
+def cost(value, busy):
+    """The server's core's time of a connection in us, of k/s; `busy`: its share of the time."""
+    return 1e3 * busy / value if value else 0.0
+
+
+def cost_rows(kind, peer, pairs):
+    """Where the client is the limit these say what the server could do; where it is not, the same as the rates."""
+    if kind == "stream":
+        return []
+    what = f"core's time of one of those connections, beside {peer}"
+    words = "receive threads, and for Sluice the worker's passes that had packets; the peer's core in all"
+    return rows_made(what, "us", peer, pairs, words, False)
+
+
 def rows_of(kind, peer, pairs, words):
+    return rows_made(WHAT[kind][0].format(peer), WHAT[kind][1], peer, pairs, words, True)
+
+
+def rows_made(what, unit, peer, pairs, words, higher):
     """A row for each place of the cores that both were seen in."""
-    what, unit = WHAT[kind][0].format(peer), WHAT[kind][1]
     places = pairs.places(("sluice", "peer"), 2)
     if not places:
-        return [Row(SECTION, what, unit, skipped=pairs.why_none(), higher_is_better=True)]
-    return [Row(SECTION, what, unit, words, pairs.sample("sluice", place), pairs.sample("peer", place), peer, True,
+        return [Row(SECTION, what, unit, skipped=pairs.why_none(), higher_is_better=higher)]
+    return [Row(SECTION, what, unit, words, pairs.sample("sluice", place), pairs.sample("peer", place), peer, higher,
                 paired=pairs.sample("quotient", place), condition=f"cores {place}") for place in places]
 
 
