@@ -7,11 +7,11 @@ nginx does not echo: it answers a GET of HTTP/1.0 with `return 200` and closes f
 one way, where an echo takes in as much as it sends."""
 import collections
 import json
+import os
 import pathlib
 import shutil
 import statistics
 import subprocess
-import time
 
 from pairs import Pairs
 from peers import Devices, Rig, repeat
@@ -28,6 +28,7 @@ FULL = 0.95  # of its core: who is so busy is at its limit
 FILE_BYTES = 512 << 20  # more than a connection reads in a trial
 WHAT = {"short": ("connections through echo beside {}: open, 100 bytes each way, close", "k/s"),
         "stream": ("bytes through echo beside {}, 4 connections", "Gbit/s")}
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 PEERS = ("epoll", "nginx")
 ECHO = """endpoints:
   - {{name: echo, kind: echo, port: {port}}}
@@ -87,9 +88,9 @@ class Served:
         process = self.stack.enter_context(Process(argv, self.directory / "server.log", within))
         wait_for(lambda: self.listening(process), f"listening {self.name}")
 
-    def busy(self, before, after):
-        """Share of the time between two looks at its core that it was at work."""
-        return share(before, after)
+    def spent(self, before, after):
+        """Seconds that its core was at work between two looks, by what did the work."""
+        return {"all": (after[0] - before[0]) / TICKS_A_SECOND}
 
     def look(self):
         return ticks(DEVICE_CORE)
@@ -108,10 +109,10 @@ class SluiceEcho(Served, SluiceDevice):
 
     def look(self):
         """Its worker polls, so its core is always busy: what counts is what packets cost there (cpu_spent())."""
-        return time.monotonic_ns(), self.cpu()
+        return self.cpu()
 
-    def busy(self, before, after):
-        return sum(cpu_spent(before[1], after[1]).values()) / (after[0] - before[0])
+    def spent(self, before, after):
+        return {thread: ns / 1e9 for thread, ns in cpu_spent(before, after).items()}
 
 
 class EpollEcho(Served, KernelRouting):
@@ -162,31 +163,33 @@ class Load:
         self.kind, self.devices = kind, devices  # "sluice" and the peers that are there
         self.pairs = {name: Pairs() for name in devices if name != "sluice"}
         self.costs = {name: Pairs() for name in self.pairs}
-        self.busy = collections.defaultdict(list)  # (client, server) shares of the cores, by device
+        self.busy = collections.defaultdict(list)  # shares of the client's and the server's core
         self.failed = collections.Counter()
 
     def command(self, device):
         program = device.build / "tests/bench/echo_client"
-        return [*device.lab.own_core(), program, self.kind, device.ASKS[self.kind], INSIDE, PORT, AT_A_TIME[self.kind], TRIAL_MS,
-                *CLIENTS]
+        return [*device.lab.own_core(), program, self.kind, device.ASKS[self.kind], INSIDE, PORT, AT_A_TIME[self.kind],
+                TRIAL_MS, *CLIENTS]
 
     def client_run(self, name, device):
         server, client = device.look(), ticks(GENERATOR_CORE)
-        done = subprocess.run([str(word) for word in self.command(device)], capture_output=True, text=True, timeout=20, check=False)
+        command = [str(word) for word in self.command(device)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
         if done.returncode != 0:
             raise LabError(f"{name}: {done.stderr.strip()[-200:]}")
-        busy = share(client, ticks(GENERATOR_CORE)), device.busy(server, device.look())
-        self.busy[name].append(busy)
+        client, spent = share(client, ticks(GENERATOR_CORE)), device.spent(server, device.look())
         said = json.loads(done.stdout)
+        self.busy[name].append((client, {what: seconds / said["seconds"] for what, seconds in spent.items()}))
         self.failed[name] += said["failed"]
-        return figure(self.kind, said), busy[1]
+        return figure(self.kind, said), sum(spent.values()) / max(said["connections"], 1)
 
     def round(self, rig):
-        seen = {name: rig.around(device, lambda n=name, d=device: self.client_run(n, d)) for name, device in self.devices.items()}
+        seen = {name: rig.around(device, lambda n=name, d=device: self.client_run(n, d))
+                for name, device in self.devices.items()}
         for name, pairs in self.pairs.items():
             sides = [(side, seen[who][0], *seen[who][1]) for side, who in (("sluice", "sluice"), ("peer", name))]
             pairs.add_both(*((side, place, value) for side, place, value, _ in sides))
-            self.costs[name].add_both(*((side, place, cost(value, busy)) for side, place, value, busy in sides))
+            self.costs[name].add_both(*((side, place, 1e6 * seconds) for side, place, _, seconds in sides))
 
     def rows(self):
         return [row for name, pairs in self.pairs.items()
@@ -194,24 +197,26 @@ class Load:
                 cost_rows(self.kind, name, self.costs[name])]
 
 
+def median_shares(seen):
+    """Of (client, shares of the server's core by what did the work)."""
+    return statistics.median(client for client, _ in seen), \
+        {what: statistics.median(server[what] for _, server in seen) for what in seen[0][1]}
+
+
 def how(kind, peer, busy, failed):
     """Words on what limited whom."""
     sides, limited = [], []
     for name, side in (("sluice", "Sluice"), (peer, "peer")):
-        client, server = (statistics.median(shares) for shares in zip(*busy[name]))
-        sides.append(f"{side} {100 * client:.0f} and {100 * server:.0f} %")
-        limited += [side] if client >= FULL > server else []
+        client, server = median_shares(busy[name])
+        parts = f" ({', '.join(f'{what} {100 * part:.0f}' for what, part in server.items())})" if len(server) > 1 else ""
+        sides.append(f"{side} {100 * client:.0f} and {100 * sum(server.values()):.0f} %{parts}")
+        limited += [side] if client >= FULL > sum(server.values()) else []
     text = f"client's and server's core busy: {', '.join(sides)}; failed: Sluice {failed['sluice']}, peer {failed[peer]}"
     if kind == "short":
         text = f"{AT_A_TIME[kind]} at a time; {text}"
     if peer == "nginx":
         text += "; it answers a GET and closes first" if kind == "short" else "; it sends a file, one way"
     return f"{text}; the client limits {' and '.join(limited)}" if limited else text
-
-
-def cost(value, busy):
-    """The server's core's time of a connection in us, of k/s; `busy`: its share of the time."""
-    return 1e3 * busy / value if value else 0.0
 
 
 def cost_rows(kind, peer, pairs):
