@@ -149,7 +149,9 @@ static bool run(double seconds)
 int main(int argc, char **argv)
 {
     if (argc < 8 || inet_pton(AF_INET, argv[3], &plan.server.sin_addr) != 1) {
-        fprintf(stderr, "usage: echo_client short|stream echo|PATH ADDRESS PORT CONNECTIONS MILLISECONDS SOURCE...\n");
+        fprintf(
+            stderr,
+            "usage: echo_client short|stream echo|PATH ADDRESS PORT CONNECTIONS MILLISECONDS SOURCE...\n");
         return 2;
     }
     plan.shortly = strcmp(argv[1], "short") == 0;
@@ -166,7 +168,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "echo_client: %s\n", strerror(errno));
         return 1;
     }
-    printf("{\"connections\": %lu, \"failed\": %lu, \"bytes\": %lu, \"seconds\": %.6f}\n", total.connections, total.failed,
-           total.bytes, now() - start);
+    printf("{\"connections\": %lu, \"failed\": %lu, \"bytes\": %lu, \"seconds\": %.6f}\n", total.connections,
+           total.failed, total.bytes, now() - start);
     return 0;
 }
