@@ -17,6 +17,7 @@ import time
 
 import balanced
 import endpoint
+import endpoint_wire
 import growth
 import in_process
 import peers
@@ -34,6 +35,7 @@ SECTIONS = [
     ("in-process", 0.2, in_process.measure),
     ("balance", 0.1, balanced.measure),
     ("tcp", 0.08, endpoint.measure),
+    ("tcp", 0.06, endpoint_wire.measure),
     ("growth", 0.15, growth.measure),
     ("wire", 0.35, wire.measure),
     ("peers", 0.3, peers.measure),
@@ -145,7 +147,7 @@ def arguments():
     parser.add_argument("--build", required=True, type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="two minutes instead of ten")
     parser.add_argument("--seconds", type=int, help="how long it may take in all")
-    parser.add_argument("--only", action="append", choices=[name for name, _, _ in SECTIONS], help="this section alone; may be given again")
+    parser.add_argument("--only", action="append", choices=list(dict.fromkeys(name for name, _, _ in SECTIONS)), help="this section alone; may be given again")
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--html", metavar="FILE", help="write the table and the plots there, as a page")
     parser.add_argument("--against", metavar="FILE", help="compare with an earlier --json file; status 1 on a regression")
