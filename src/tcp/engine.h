@@ -5,7 +5,7 @@
 //       syn.c      LISTEN, SYN-SENT, SYN-RECEIVED, cookies        time_wait.c  tuples that wait
 //       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, cc_*.c
 //       receive.c  what the payload brings: reassemble.c (out of order), window, when to acknowledge
-//     output.c sends; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
+//     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
 //
 // Everything is an index into an array made at start. One thread.
 #ifndef TCP_ENGINE_H

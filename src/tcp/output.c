@@ -551,7 +551,7 @@ void tcp_ack_now(struct sl_tcp *tcp, struct tcp_conn *conn, bool duplicate)
     tcp_want_output(tcp, conn);
 }
 
-// ---- resets and challenges ------------------------------------------------------------------------------------------
+// ---- resets ------------------------------------------------------------------------------------------
 void tcp_send_reset(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     struct sl_tcp_out out;
@@ -565,44 +565,4 @@ void tcp_send_reset(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
     tcp_trace_add(tcp, conn, TCP_TRACE_RESET, 1, 0);
     conn->segments_out++;
     tcp_send_segment(tcp, &out);
-}
-
-// RFC 9293 section 3.10.7.1.
-void tcp_refuse(struct sl_tcp *tcp, const struct sl_tcp_in *in)
-{
-    struct sl_tcp_out out = {
-        .src = in->dst, .dst = in->src, .sport = in->dport, .dport = in->sport, .hop_limit = 64};
-
-    if (in->flags & SL_TCP_RST)
-        return;
-    out.flags = SL_TCP_RST;
-    if (in->flags & SL_TCP_ACK) {
-        out.seq = in->ack;
-    } else {
-        out.flags |= SL_TCP_ACK;
-        out.ack = in->seq + in->payload.len + !!(in->flags & SL_TCP_SYN) + !!(in->flags & SL_TCP_FIN);
-    }
-    tcp_send_segment(tcp, &out);
-}
-
-// RFC 5961 section 7: so many a second for all, and how many exactly is nobody's to count (CVE-2016-5696).
-bool tcp_challenge_allowed(struct sl_tcp *tcp)
-{
-    if (tcp->now_us - tcp->challenge_window_us >= TCP_S || tcp->challenge_window_us == 0) {
-        tcp->challenge_window_us = tcp->now_us ? tcp->now_us : 1;
-        tcp->challenge_left = 500 + tcp_random(tcp) % 500;
-    }
-    if (tcp->challenge_left == 0)
-        return false;
-    tcp->challenge_left--;
-    return true;
-}
-
-void tcp_challenge(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
-{
-    if (!tcp_challenge_allowed(tcp))
-        return;
-    tcp->counters.challenge_acks++;
-    tcp_trace_add(tcp, conn, TCP_TRACE_CHALLENGE, in->flags, 0);
-    tcp_ack_now(tcp, conn, true);
 }
