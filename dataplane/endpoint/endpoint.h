@@ -12,7 +12,8 @@
 struct endpoint;
 
 // The engine and what hangs on it; `worker` has its pool, index and count. Sizes are the settings': connections of all
-// workers, shared out evenly; packet buffers that may be held are a share of the pool. Traces go to endpoint.W in the run directory (NULL: to private memory). NULL
+// workers, shared out evenly; packet buffers that may be held are a share of the pool. Traces go to endpoint.W in the run
+// directory (NULL: to private memory). NULL
 // with a sentence. Main thread.
 struct endpoint *endpoint_new(struct worker *worker, const struct sl_settings *settings, const char *run_dir,
                               struct sl_error *error);

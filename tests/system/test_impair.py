@@ -87,7 +87,7 @@ def test_what_is_lost_is_counted(between):
 
 
 def test_tcp_gets_through_all_of_it_together(between):
-    between.begin("--delay", "2ms", "--loss", "1%", "--duplicate", "1%", "--reorder", "2%:3ms", "--corrupt", "0.2%",
+    between.begin("--delay", "2ms", "--loss", "1%", "--duplicate", "1%", "--reorder", "2%:3ms", "--corrupt", "1%",
                   "--rate", "200mbit", "--queue", "256k", "--seed", "5")
     serve = "import socket,hashlib\ns=socket.create_server(('',7));c,_=s.accept();h=hashlib.sha256()\n" \
             "while b:=c.recv(65536): h.update(b)\nprint(h.hexdigest())"
