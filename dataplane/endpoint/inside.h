@@ -24,7 +24,7 @@ struct endpoint_conn {        // by the engine's slot
 };
 
 struct endpoint {
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
     struct worker *worker;
     uint32_t connections;             // that the engine holds
     uint16_t port_in;                 // by which it was last heard: what its own packets are counted with

@@ -5,7 +5,7 @@
 
 // RFC 5961 section 5.2: older than the largest window ever told is no ACK of this connection's. One that is ahead of
 // what was sent is answered (RFC 9293).
-static bool acceptable(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static bool acceptable(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (tcp_seq_gt(in->ack, conn->snd_nxt)) {
         tcp->counters.refused_ack++;
@@ -20,7 +20,7 @@ static bool acceptable(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     return true;
 }
 
-static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t before)
+static void window_opened(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t before)
 {
     if (before == 0 && conn->snd_wnd != 0)
         tcp_trace_add(tcp, conn, TCP_TRACE_OPEN_WINDOW, 0, conn->snd_wnd >> 10);
@@ -42,7 +42,7 @@ static void window_opened(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t be
 }
 
 // The newest segment tells the window: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
-static void update_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static void update_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                           struct tcp_ack_sample *sample)
 {
     uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
@@ -68,7 +68,7 @@ static void update_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struc
 }
 
 // ---- what was sent -------------------------------------------------------------------------------------------
-static void release_acked(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack)
+static void release_acked(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack)
 {
     while (conn->tx_head != TCP_NONE) {
         union tcp_item *item = tcp_item_at(tcp, conn->tx_head);
@@ -86,7 +86,7 @@ static void release_acked(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ac
     }
 }
 
-static void tell_writable(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void tell_writable(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_charge > conn->options->tx_bytes / 2)
         return;
@@ -94,7 +94,7 @@ static void tell_writable(struct sl_tcp *tcp, struct tcp_conn *conn)
     tcp_event_add(tcp, conn, SL_TCP_WRITABLE);
 }
 
-static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, struct tcp_ack_sample *sample)
+static void advance(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack, struct tcp_ack_sample *sample)
 {
     tcp_scoreboard_ack(tcp, conn, ack, sample);
     sample->acked = ack - conn->snd_una;
@@ -110,7 +110,7 @@ static void advance(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, str
 
 // ---- round trip ---------------------------------------------------------------------------------------------------
 // A segment sent once, else the echo of its timestamp, which tells which of several sendings it was (RFC 7323 section 4.1).
-static uint64_t round_trip(const struct sl_tcp *tcp, const struct tcp_conn *conn,
+static uint64_t round_trip(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                            const struct tcp_options *options, const struct tcp_ack_sample *sample)
 {
     if (sample->rtt_us && !sample->repeated_ack)
@@ -126,7 +126,7 @@ static uint64_t round_trip(const struct sl_tcp *tcp, const struct tcp_conn *conn
     return 0;
 }
 
-static void note_ecn_echo(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static void note_ecn_echo(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                           struct tcp_ack_sample *sample)
 {
     if (!tcp_has(conn, TCP_ECN_ON) || !(in->flags & SL_TCP_ECE) || in->flags & SL_TCP_SYN)
@@ -170,7 +170,7 @@ static bool brings_nothing(const struct tcp_conn *conn, const struct sl_tcp_in *
            !(options->present & TCP_OPTION_SACK);
 }
 
-static void rearm(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+static void rearm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     if (conn->rtx == TCP_RTX_REORDER || (conn->rtx == TCP_RTX_PERSIST && conn->sent_head == TCP_NONE))
         return;
@@ -178,7 +178,7 @@ static void rearm(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ac
         tcp_rtx_arm(tcp, conn, sample->now_us);
 }
 
-bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                    const struct tcp_options *options, bool *fin_acked)
 {
     struct tcp_ack_sample sample = {.now_us = tcp->now_us,

@@ -51,14 +51,14 @@ static void *failed(int *error, int code)
 }
 
 // ---- listening --------------------------------------------------------------------------------------------------
-static bool listens_already(const struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 port)
+static bool listens_already(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port)
 {
     struct tcp_listener *listener = tcp_listener_find(tcp, local, port);
 
     return listener && sl_ip_equal(&listener->local, local);
 }
 
-struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 port,
+struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port,
                                       const struct sl_tcp_options *options, void *user, int *error)
 {
     uint32_t i = 0;
@@ -85,7 +85,7 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp *tcp, const struct sl_ip *lo
 
 // Connections that the caller was never told of are his no more than the half-open ones: both are reset. What stays
 // forgets the listener, whose slot may be another's tomorrow.
-static void forget_listener(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     bool half_open = conn->state == SL_TCP_SYN_RECEIVED;
 
@@ -100,7 +100,7 @@ static void forget_listener(struct sl_tcp *tcp, struct tcp_conn *conn)
 void sl_tcp_unlisten(struct sl_tcp_listener *handle)
 {
     struct tcp_listener *listener = (struct tcp_listener *)handle;
-    struct sl_tcp *tcp = listener->engine;
+    struct sl_tcp_engine *tcp = listener->engine;
     uint32_t index = (uint32_t)(listener - tcp->listeners),
              *at = &tcp->ports[listener->port % TCP_PORT_BUCKETS];
 
@@ -116,7 +116,7 @@ void sl_tcp_unlisten(struct sl_tcp_listener *handle)
 
 // ---- connecting -------------------------------------------------------------------------------------------------
 // The tuple must be free; one that waits may be used again where its timestamps go on (RFC 6191 works for both ends).
-static int tuple_take(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t *isn)
+static int tuple_take(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t *isn)
 {
     uint32_t name = tcp_table_find(tcp, tuple);
     const struct tcp_time_wait *wait;
@@ -136,7 +136,7 @@ static int tuple_take(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_
     return 0;
 }
 
-static void begin_active(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t isn)
+static void begin_active(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t isn)
 {
     conn->iss = conn->snd_una = isn;
     conn->snd_nxt = conn->snd_end = isn + 1;
@@ -150,7 +150,7 @@ static void begin_active(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t isn
     tcp_want_output(tcp, conn);
 }
 
-struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 local_port,
+struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 local_port,
                                    const struct sl_ip *remote, sl_be16 remote_port,
                                    const struct sl_tcp_options *options, void *user, uint64_t now_us,
                                    int *error)
@@ -184,7 +184,7 @@ static bool may_queue(const struct tcp_conn *conn)
 }
 
 // As much as is free, and no more than options.tx_bytes: see tcp_rx_room().
-bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+bool tcp_tx_full(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.tx_bytes > tcp->tx_charge ? tcp->config.tx_bytes - tcp->tx_charge : 0;
 
@@ -192,7 +192,7 @@ bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn)
 }
 
 // An acknowledgement will tell whoever has something queued. Who has nothing, as others hold it all, has to look himself.
-static int no_room(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
+static int no_room(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
 {
     conn->flags |= TCP_WANT_WRITE;
     if (conn->tx_head == TCP_NONE) {
@@ -202,7 +202,7 @@ static int no_room(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
     return error;
 }
 
-static void queue(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index, const struct sl_tcp_chunk *chunk)
+static void queue(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index, const struct sl_tcp_chunk *chunk)
 {
     *tcp_item_at(tcp, index) = (union tcp_item){.owner = chunk->owner,
                                                 .data = chunk->data,
@@ -225,7 +225,7 @@ static void queue(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index, con
 int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
-    struct sl_tcp *tcp = conn->engine;
+    struct sl_tcp_engine *tcp = conn->engine;
     uint32_t index;
 
     tcp->now_us = now_us;
@@ -261,7 +261,7 @@ static int nothing_to_read(const struct tcp_conn *conn)
     return -EAGAIN;
 }
 
-static void take_whole(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void take_whole(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t index = conn->rx_head;
     union tcp_item *item = tcp_item_at(tcp, index);
@@ -275,7 +275,7 @@ static void take_whole(struct sl_tcp *tcp, struct tcp_conn *conn)
 }
 
 // The buffer is shared then: its charge stays with us until the rest is read.
-static void take_part(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
+static void take_part(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes)
 {
     union tcp_item *item = tcp_item_at(tcp, conn->rx_head);
 
@@ -288,7 +288,7 @@ static void take_part(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
 int sl_tcp_read(struct sl_tcp_conn *handle, uint32_t max, struct sl_tcp_chunk *chunk, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
-    struct sl_tcp *tcp = conn->engine;
+    struct sl_tcp_engine *tcp = conn->engine;
     const union tcp_item *item;
 
     tcp->now_us = now_us;
@@ -332,7 +332,7 @@ bool sl_tcp_peek(const struct sl_tcp_conn *handle, uint32_t i, struct sl_tcp_chu
 int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
-    struct sl_tcp *tcp = conn->engine;
+    struct sl_tcp_engine *tcp = conn->engine;
 
     tcp->now_us = now_us;
     if (tcp_has(conn, TCP_FIN_QUEUED) || conn->state == SL_TCP_CLOSED)
@@ -348,7 +348,7 @@ int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
     return 0;
 }
 
-static void drop_unread(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void drop_unread(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     struct sl_tcp_chunk chunk;
 
@@ -365,7 +365,7 @@ static void drop_unread(struct sl_tcp *tcp, struct tcp_conn *conn)
 void sl_tcp_close(struct sl_tcp_conn *handle, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
-    struct sl_tcp *tcp = conn->engine;
+    struct sl_tcp_engine *tcp = conn->engine;
     bool unread = conn->rx_unread != 0;
 
     tcp->now_us = now_us;
@@ -390,7 +390,7 @@ void sl_tcp_close(struct sl_tcp_conn *handle, uint64_t now_us)
 void sl_tcp_abort(struct sl_tcp_conn *handle, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
-    struct sl_tcp *tcp = conn->engine;
+    struct sl_tcp_engine *tcp = conn->engine;
 
     tcp->now_us = now_us;
     conn->flags |= TCP_ORPHAN;

@@ -25,7 +25,7 @@ static const char *check_numbers(const struct tcp_conn *conn)
     return NULL;
 }
 
-static const char *check_records(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static const char *check_records(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint32_t sacked = 0, lost = 0, retrans = 0, n = 0, timed = 0, at = conn->snd_una, prev = TCP_NONE;
 
@@ -64,7 +64,7 @@ static const char *check_records(const struct sl_tcp *tcp, const struct tcp_conn
     return NULL;
 }
 
-static const char *check_send_queue(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static const char *check_send_queue(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint32_t charge = 0, last = TCP_NONE, at = 0;
     bool next_seen = conn->tx_next == TCP_NONE;
@@ -85,7 +85,7 @@ static const char *check_send_queue(const struct sl_tcp *tcp, const struct tcp_c
     return NULL;
 }
 
-static const char *check_receive_queue(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static const char *check_receive_queue(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint32_t charge = 0, unread = 0, ranges = 0, last = TCP_NONE, before = conn->rcv_nxt;
 
@@ -135,7 +135,7 @@ static const char *check_timers(const struct tcp_conn *conn)
     return NULL;
 }
 
-static const char *check_conn(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     const char *wrong = NULL;
 
@@ -149,7 +149,7 @@ static const char *check_conn(const struct sl_tcp *tcp, const struct tcp_conn *c
     return wrong;
 }
 
-static const char *check_engine(const struct sl_tcp *tcp)
+static const char *check_engine(const struct sl_tcp_engine *tcp)
 {
     uint64_t rx = 0, tx = 0;
     uint32_t records = 0, connections = 0;
@@ -175,7 +175,7 @@ static const char *check_engine(const struct sl_tcp *tcp)
     return NULL;
 }
 
-const char *sl_tcp_check(const struct sl_tcp *tcp, const struct sl_tcp_conn *conn)
+const char *sl_tcp_check(const struct sl_tcp_engine *tcp, const struct sl_tcp_conn *conn)
 {
     return conn ? check_conn(tcp, (const struct tcp_conn *)conn) : check_engine(tcp);
 }

@@ -11,7 +11,7 @@ static_assert(sizeof(union tcp_item) == 32, "items are many");
 static_assert(sizeof(struct tcp_record) == 40, "records are many");
 static_assert(sizeof(struct tcp_time_wait) <= 112, "TIME-WAITs are many");
 
-static void *map(struct sl_tcp *tcp, size_t size)
+static void *map(struct sl_tcp_engine *tcp, size_t size)
 {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -19,7 +19,7 @@ static void *map(struct sl_tcp *tcp, size_t size)
     return at == MAP_FAILED ? NULL : at;
 }
 
-static int pools_init(struct sl_tcp *tcp)
+static int pools_init(struct sl_tcp_engine *tcp)
 {
     const struct sl_tcp_config *config = &tcp->config;
 
@@ -36,7 +36,7 @@ static int pools_init(struct sl_tcp *tcp)
     return 0;
 }
 
-static int tables_init(struct sl_tcp *tcp)
+static int tables_init(struct sl_tcp_engine *tcp)
 {
     uint32_t wanted = tcp->config.connections + tcp->config.time_waits, n = 16;
 
@@ -55,9 +55,9 @@ static int tables_init(struct sl_tcp *tcp)
     return tcp_wheel_init(&tcp->wheel, tcp->config.connections, tcp->config.now_us);
 }
 
-struct sl_tcp *sl_tcp_new(const struct sl_tcp_config *config)
+struct sl_tcp_engine *sl_tcp_new(const struct sl_tcp_config *config)
 {
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
 
     if (!config->connections || !config->time_waits || !config->listeners || !config->buffers_held ||
         !config->segments_held || !config->send || config->connections >= TCP_WAIT_BIT)
@@ -82,7 +82,7 @@ struct sl_tcp *sl_tcp_new(const struct sl_tcp_config *config)
     return tcp;
 }
 
-void sl_tcp_free(struct sl_tcp *tcp)
+void sl_tcp_free(struct sl_tcp_engine *tcp)
 {
     if (tcp == NULL)
         return;
@@ -104,7 +104,7 @@ void sl_tcp_free(struct sl_tcp *tcp)
     free(tcp);
 }
 
-uint32_t tcp_random(struct sl_tcp *tcp)
+uint32_t tcp_random(struct sl_tcp_engine *tcp)
 {
     tcp->random ^= tcp->random << 13;
     tcp->random ^= tcp->random >> 17;
@@ -122,7 +122,7 @@ static void conn_lists_clear(struct tcp_conn *conn)
     conn->event_next = conn->output_next = conn->listener = TCP_NONE;
 }
 
-static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_options *options,
+static void conn_begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_options *options,
                        uint64_t now_us)
 {
     bool v4 = tcp_is_v4(conn);
@@ -143,7 +143,7 @@ static void conn_begin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     conn->ts_offset = tcp_timestamp_offset(&tcp->secret, &conn->tuple);
 }
 
-static void trace_begin(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void trace_begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     struct tcp_trace *trace = &tcp->traces[tcp_conn_index(tcp, conn)];
 
@@ -155,7 +155,7 @@ static void trace_begin(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
     trace->began_us = now_us;
 }
 
-struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
+struct tcp_conn *tcp_conn_new(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple,
                               const struct sl_tcp_options *options, uint64_t now_us)
 {
     uint32_t index = tcp_pool_get(&tcp->conns);
@@ -179,7 +179,7 @@ struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
     return conn;
 }
 
-static void release_items(struct sl_tcp *tcp, uint32_t *head)
+static void release_items(struct sl_tcp_engine *tcp, uint32_t *head)
 {
     while (*head != TCP_NONE) {
         uint32_t next = tcp_item_at(tcp, *head)->next;
@@ -190,7 +190,7 @@ static void release_items(struct sl_tcp *tcp, uint32_t *head)
     }
 }
 
-void tcp_conn_drop_queues(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     tcp_records_clear(tcp, conn);
     release_items(tcp, &conn->tx_head);
@@ -206,7 +206,7 @@ void tcp_conn_drop_queues(struct sl_tcp *tcp, struct tcp_conn *conn)
 
 // A list entry cannot be taken out of the middle of a list that is linked one way: it stays, and whoever comes to it
 // sees that the slot is not in use and frees it then.
-void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t index = tcp_conn_index(tcp, conn);
 
@@ -216,7 +216,7 @@ void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn)
         tcp_pool_put(&tcp->conns, index);
 }
 
-void tcp_state_set(struct sl_tcp *tcp, struct tcp_conn *conn, enum sl_tcp_state state)
+void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state)
 {
     if (conn->state == SL_TCP_SYN_RECEIVED && conn->listener != TCP_NONE && state != SL_TCP_SYN_RECEIVED)
         tcp->listeners[conn->listener].half_open--;
@@ -230,7 +230,7 @@ static bool nobody_to_tell(const struct tcp_conn *conn)
     return tcp_has(conn, TCP_ORPHAN);
 }
 
-void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
+void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
 {
     bool never_given = conn->state == SL_TCP_SYN_RECEIVED && tcp_has(conn, TCP_PASSIVE);
 
@@ -260,7 +260,7 @@ void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error)
 }
 
 // ---- lists ----------------------------------------------------------------------------------------------------
-void tcp_event_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint8_t bits)
+void tcp_event_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint8_t bits)
 {
     uint32_t index = tcp_conn_index(tcp, conn);
 
@@ -278,7 +278,7 @@ void tcp_event_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint8_t bits)
     tcp->event_tail = index;
 }
 
-static struct tcp_conn *event_take(struct sl_tcp *tcp)
+static struct tcp_conn *event_take(struct sl_tcp_engine *tcp)
 {
     struct tcp_conn *conn;
 
@@ -292,7 +292,7 @@ static struct tcp_conn *event_take(struct sl_tcp *tcp)
     return conn;
 }
 
-bool sl_tcp_event(struct sl_tcp *tcp, struct sl_tcp_event *event)
+bool sl_tcp_event(struct sl_tcp_engine *tcp, struct sl_tcp_event *event)
 {
     struct tcp_conn *conn;
 
@@ -316,7 +316,7 @@ bool sl_tcp_event(struct sl_tcp *tcp, struct sl_tcp_event *event)
     return false;
 }
 
-void tcp_want_output(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_want_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t index = tcp_conn_index(tcp, conn);
 
@@ -331,7 +331,7 @@ void tcp_want_output(struct sl_tcp *tcp, struct tcp_conn *conn)
     tcp->output_tail = index;
 }
 
-void sl_tcp_output(struct sl_tcp *tcp, uint64_t now_us)
+void sl_tcp_output(struct sl_tcp_engine *tcp, uint64_t now_us)
 {
     tcp->now_us = now_us;
     while (tcp->output_head != TCP_NONE) {
@@ -357,7 +357,7 @@ static uint64_t earliest(const struct tcp_conn *conn)
 }
 
 // A timer that has doubled would look up long after the user's patience has ended.
-static void not_past_patience(const struct sl_tcp *tcp, struct tcp_conn *conn)
+static void not_past_patience(const struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint64_t since = conn->state == SL_TCP_SYN_SENT ? conn->sent_us : conn->stalled_us;
     uint64_t end = since + conn->options->user_timeout_ms * TCP_MS;
@@ -368,7 +368,7 @@ static void not_past_patience(const struct sl_tcp *tcp, struct tcp_conn *conn)
 }
 
 // The wheel is touched only where a time moved forward: one that moved back is found out when the wheel calls.
-void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint64_t due;
 
@@ -383,7 +383,7 @@ void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn)
 
 #define TICK_CONNECTIONS 4096u // a turn's work at most: a worker has packets to attend to
 
-void sl_tcp_tick(struct sl_tcp *tcp, uint64_t now_us)
+void sl_tcp_tick(struct sl_tcp_engine *tcp, uint64_t now_us)
 {
     tcp->now_us = now_us;
     tcp_time_wait_expire(tcp, now_us);
@@ -401,7 +401,7 @@ void sl_tcp_tick(struct sl_tcp *tcp, uint64_t now_us)
     }
 }
 
-uint64_t sl_tcp_deadline(const struct sl_tcp *tcp)
+uint64_t sl_tcp_deadline(const struct sl_tcp_engine *tcp)
 {
     uint64_t due = tcp_wheel_next_us(&tcp->wheel);
 
@@ -412,7 +412,7 @@ uint64_t sl_tcp_deadline(const struct sl_tcp *tcp)
     return due;
 }
 
-void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
+void tcp_trace_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
                    uint32_t value)
 {
     uint64_t at_us = tcp->now_us > conn->traced_from_us ? tcp->now_us - conn->traced_from_us : 0;
@@ -423,17 +423,17 @@ void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_eve
     trace->state = (uint8_t)conn->state;
 }
 
-const struct sl_tcp_counters *sl_tcp_counters(const struct sl_tcp *tcp)
+const struct sl_tcp_counters *sl_tcp_counters(const struct sl_tcp_engine *tcp)
 {
     return &tcp->counters;
 }
 
-uint32_t sl_tcp_connection_count(const struct sl_tcp *tcp)
+uint32_t sl_tcp_connection_count(const struct sl_tcp_engine *tcp)
 {
     return tcp->conns.used;
 }
 
-uint64_t sl_tcp_memory_bytes(const struct sl_tcp *tcp)
+uint64_t sl_tcp_memory_bytes(const struct sl_tcp_engine *tcp)
 {
     return tcp->memory_bytes + sizeof(struct tcp_wheel_link) * (uint64_t)tcp->config.connections;
 }

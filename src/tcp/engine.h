@@ -235,7 +235,7 @@ struct tcp_conn {
     int error;
     uint32_t ts_offset;
     uint32_t listener; // index, TCP_NONE
-    struct sl_tcp *engine;
+    struct sl_tcp_engine *engine;
     void *user;
     uint32_t traced; // records written
     uint64_t traced_from_us;
@@ -258,7 +258,7 @@ struct tcp_listener {
     bool v4;
     uint32_t hash_next;
     uint32_t half_open;
-    struct sl_tcp *engine;
+    struct sl_tcp_engine *engine;
     struct sl_tcp_options options;
     void *user;
 };
@@ -283,7 +283,7 @@ struct
     uint32_t fresh; // elements from here on were never used: the list is not built before it is needed
 };
 
-struct sl_tcp {
+struct sl_tcp_engine {
     struct sl_tcp_config config;
     struct sl_tcp_counters counters;
     struct tcp_secret secret;
@@ -317,38 +317,38 @@ void tcp_pool_fini(struct tcp_pool *pool);
 uint32_t tcp_pool_get(struct tcp_pool *pool);
 void tcp_pool_put(struct tcp_pool *pool, uint32_t index);
 
-static inline struct tcp_conn *tcp_conn_at(const struct sl_tcp *tcp, uint32_t index)
+static inline struct tcp_conn *tcp_conn_at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (struct tcp_conn *)tcp->conns.base + index;
 }
 
-static inline union tcp_item *tcp_item_at(const struct sl_tcp *tcp, uint32_t index)
+static inline union tcp_item *tcp_item_at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (union tcp_item *)tcp->items.base + index;
 }
 
-static inline struct tcp_record *tcp_record_at(const struct sl_tcp *tcp, uint32_t index)
+static inline struct tcp_record *tcp_record_at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (struct tcp_record *)tcp->records.base + index;
 }
 
-static inline struct tcp_time_wait *tcp_wait_at(const struct sl_tcp *tcp, uint32_t index)
+static inline struct tcp_time_wait *tcp_wait_at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (struct tcp_time_wait *)tcp->waits.base + index;
 }
 
-static inline uint32_t tcp_conn_index(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static inline uint32_t tcp_conn_index(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     return (uint32_t)(conn - (const struct tcp_conn *)tcp->conns.base);
 }
 
-static inline void tcp_release(const struct sl_tcp *tcp, void *owner)
+static inline void tcp_release(const struct sl_tcp_engine *tcp, void *owner)
 {
     if (owner)
         tcp->config.buffers->release(owner);
 }
 
-static inline void tcp_hold(const struct sl_tcp *tcp, void *owner)
+static inline void tcp_hold(const struct sl_tcp_engine *tcp, void *owner)
 {
     if (owner)
         tcp->config.buffers->hold(owner);
@@ -430,41 +430,41 @@ static inline uint64_t tcp_min_u64(uint64_t a, uint64_t b)
 }
 
 // ---- engine.c: life of connections, lists ---------------------------------------------------------------------
-struct tcp_conn *tcp_conn_new(struct sl_tcp *tcp, const struct tcp_tuple *tuple,
+struct tcp_conn *tcp_conn_new(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple,
                               const struct sl_tcp_options *options,
                               uint64_t now_us);                // in the table; NULL: no room
-void tcp_conn_free(struct sl_tcp *tcp, struct tcp_conn *conn); // one that has ended: its slot
-void tcp_conn_drop_queues(struct sl_tcp *tcp, struct tcp_conn *conn);
-const struct sl_tcp_options *tcp_profile_get(struct sl_tcp *tcp, const struct sl_tcp_options *options);
-void tcp_profile_put(struct sl_tcp *tcp, const struct sl_tcp_options *options);
-void tcp_state_set(struct sl_tcp *tcp, struct tcp_conn *conn, enum sl_tcp_state state);
+void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // one that has ended: its slot
+void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
+const struct sl_tcp_options *tcp_profile_get(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
+void tcp_profile_put(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
+void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state);
 // The connection is over: everything it holds goes; the caller is told, or the slot is free where nobody is there to be told.
-void tcp_end(struct sl_tcp *tcp, struct tcp_conn *conn, int error);
-void tcp_event_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint8_t bits);
-void tcp_want_output(struct sl_tcp *tcp, struct tcp_conn *conn);
-void tcp_trace_add(struct sl_tcp *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
+void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error);
+void tcp_event_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint8_t bits);
+void tcp_want_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
+void tcp_trace_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum tcp_trace_event event, uint8_t small,
                    uint32_t value);
-bool tcp_tx_full(const struct sl_tcp *tcp, const struct tcp_conn *conn);
-void tcp_arm(struct sl_tcp *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
-uint32_t tcp_random(struct sl_tcp *tcp);
+bool tcp_tx_full(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn);
+void tcp_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
+uint32_t tcp_random(struct sl_tcp_engine *tcp);
 
 // ---- table.c ----------------------------------------------------------------------------------------------------
-void tcp_table_add(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t name);
-void tcp_table_remove(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t name);
-uint32_t tcp_table_find(const struct sl_tcp *tcp,
+void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
+void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
+uint32_t tcp_table_find(const struct sl_tcp_engine *tcp,
                         const struct tcp_tuple *tuple); // name: index, with TCP_WAIT_BIT or not
-struct tcp_listener *tcp_listener_find(const struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 port);
+struct tcp_listener *tcp_listener_find(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port);
 
 // ---- syn.c --------------------------------------------------------------------------------------------------------
-void tcp_listen_input(struct sl_tcp *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+void tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                       const struct tcp_options *options, uint32_t isn_floor);
 // An ACK for a cookie of ours opens its connection, NULL: it is none.
-struct tcp_conn *tcp_cookie_input(struct sl_tcp *tcp, struct tcp_listener *listener,
+struct tcp_conn *tcp_cookie_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener,
                                   const struct sl_tcp_in *in, const struct tcp_options *options);
-void tcp_syn_sent_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+void tcp_syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                         const struct tcp_options *options);
-void tcp_established(struct sl_tcp *tcp, struct tcp_conn *conn); // SYN-RECEIVED or SYN-SENT ends well
-void tcp_syn_options(const struct sl_tcp *tcp, const struct tcp_conn *conn,
+void tcp_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // SYN-RECEIVED or SYN-SENT ends well
+void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                      struct tcp_options *out); // of the SYN we send
 
 // ---- ack.c, scoreboard.c, rack.c, recovery.c, rtt.c ----------------------------------------------------------------
@@ -487,93 +487,93 @@ struct tcp_ack_sample { // what one acknowledgement brought
     bool ecn_echo;
 };
 
-bool tcp_ack_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                    const struct tcp_options *options, bool *fin_acked); // false: the segment goes no further
 
-uint32_t tcp_record_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq, uint32_t end,
+uint32_t tcp_record_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t seq, uint32_t end,
                         uint32_t chunk);
-void tcp_record_sent_again(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record,
+void tcp_record_sent_again(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record,
                            uint64_t now_us);
-void tcp_record_lose(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record);
-void tcp_records_clear(struct sl_tcp *tcp, struct tcp_conn *conn);
-void tcp_records_found(struct sl_tcp *tcp, struct tcp_conn *conn); // none is lost after all
-void tcp_records_unsack(struct sl_tcp *tcp,
+void tcp_record_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record);
+void tcp_records_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
+void tcp_records_found(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // none is lost after all
+void tcp_records_unsack(struct sl_tcp_engine *tcp,
                         struct tcp_conn *conn); // the peer has reneged (RFC 2018 section 8)
-bool tcp_record_split(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t at);
-void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
+bool tcp_record_split(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t at);
+void tcp_scoreboard_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack,
                         struct tcp_ack_sample *sample);
-void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+void tcp_scoreboard_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                          uint32_t ack, struct tcp_ack_sample *sample);
 
 void tcp_rack_update(struct tcp_conn *conn, const struct tcp_record *record,
                      const struct tcp_ack_sample *sample);
 // Marks what RACK thinks lost; the time until which it must wait for more, 0: nothing to wait for.
-uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
+uint64_t tcp_rack_detect(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
 // Section 6.3: whether a timeout makes a record lost that is not the first.
 bool tcp_rack_timed_out(const struct tcp_conn *conn, const struct tcp_record *record, uint64_t now_us);
 void tcp_rack_dsack(struct tcp_conn *conn, const struct tcp_ack_sample *sample);
 void tcp_rack_recovered(struct tcp_conn *conn);
-void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
+void tcp_tlp_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack,
                  const struct tcp_ack_sample *sample);
-bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us); // false: the RTO it is
+bool tcp_tlp_schedule(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us); // false: the RTO it is
 
-void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+void tcp_recovery_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                       struct tcp_ack_sample *sample);
 void tcp_recovery_resize(struct tcp_conn *conn);
-void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
-void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn);
+void tcp_recovery_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
+void tcp_enter_cwr(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn);
 
 void tcp_rtt_sample(struct tcp_conn *conn, uint64_t rtt_us, uint64_t now_us);
-void tcp_rtx_arm(struct sl_tcp *tcp, struct tcp_conn *conn,
+void tcp_rtx_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
                  uint64_t now_us); // TLP or RTO, by what is in flight
-void tcp_persist_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
+void tcp_persist_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
 uint64_t tcp_rto_backed_off(const struct tcp_conn *conn);
 void tcp_pace_rate(struct tcp_conn *conn);
 
 // ---- receive.c, reassemble.c ----------------------------------------------------------------------------------------
-bool tcp_payload_input(struct sl_tcp *tcp, struct tcp_conn *conn,
+bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
                        const struct sl_tcp_in *in); // true: buffer kept
-void tcp_fin_input(struct sl_tcp *tcp, struct tcp_conn *conn);
+void tcp_fin_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
 // Puts a payload that does not start at rcv_nxt into its range; false: not kept.
-bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
+bool tcp_reassemble_put(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                         uint32_t seq);
-void tcp_reassemble_take(struct sl_tcp *tcp,
+void tcp_reassemble_take(struct sl_tcp_engine *tcp,
                          struct tcp_conn *conn); // what rcv_nxt has reached moves into the queue
-void tcp_reassemble_clear(struct sl_tcp *tcp, struct tcp_conn *conn);
-void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn); // the furthest range; there must be one
-uint32_t tcp_window_select(struct sl_tcp *tcp,
+void tcp_reassemble_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
+void tcp_reassemble_drop_last(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the furthest range; there must be one
+uint32_t tcp_window_select(struct sl_tcp_engine *tcp,
                            struct tcp_conn *conn); // new rcv_edge; bytes to tell, unscaled
-bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn);
-void tcp_rx_read(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes,
+bool tcp_window_update_due(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn);
+void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes,
                  uint64_t now_us); // growth of the window
 void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us);
-uint32_t tcp_rx_room(const struct sl_tcp *tcp, const struct tcp_conn *conn); // charge it may hold
+uint32_t tcp_rx_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // charge it may hold
 
 // ---- output.c, timer.c, time_wait.c, mtu.c ---------------------------------------------------------------------------
-void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
-void tcp_ack_now(struct sl_tcp *tcp, struct tcp_conn *conn, bool duplicate);
-void tcp_send_reset(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us); // of a connection
-void tcp_refuse(struct sl_tcp *tcp, const struct sl_tcp_in *in); // RST to a segment that belongs nowhere
-void tcp_send_cookie(struct sl_tcp *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
+void tcp_ack_now(struct sl_tcp_engine *tcp, struct tcp_conn *conn, bool duplicate);
+void tcp_send_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us); // of a connection
+void tcp_refuse(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in); // RST to a segment that belongs nowhere
+void tcp_send_cookie(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                      const struct tcp_options *options);
-bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out);
-bool tcp_challenge_allowed(struct sl_tcp *tcp);
-void tcp_challenge(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in);
-void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
-void tcp_slow_timer_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us);
+bool tcp_send_segment(struct sl_tcp_engine *tcp, struct sl_tcp_out *out);
+bool tcp_challenge_allowed(struct sl_tcp_engine *tcp);
+void tcp_challenge(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in);
+void tcp_timers(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
+void tcp_slow_timer_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
 bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times);
-void tcp_time_wait_enter(struct sl_tcp *tcp, struct tcp_conn *conn); // the connection is freed
-void tcp_time_wait_input(struct sl_tcp *tcp, uint32_t index, const struct sl_tcp_in *in,
+void tcp_time_wait_enter(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the connection is freed
+void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
                          const struct tcp_options *options);
-void tcp_time_wait_expire(struct sl_tcp *tcp, uint64_t now_us);
-void tcp_time_wait_free(struct sl_tcp *tcp, uint32_t index);
+void tcp_time_wait_expire(struct sl_tcp_engine *tcp, uint64_t now_us);
+void tcp_time_wait_free(struct sl_tcp_engine *tcp, uint32_t index);
 void tcp_mss_update(struct tcp_conn *conn); // snd_mss of path and peer
-void tcp_mtu_lower(struct sl_tcp *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause);
-void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us); // black holes
+void tcp_mtu_lower(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause);
+void tcp_mtu_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us); // black holes
 // Upward search (RFC 4821 section 7.3): payload of the probe to send now, 0: none is due.
 uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us);
-void tcp_mtu_probe_lose(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes);
-void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn);
+void tcp_mtu_probe_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes);
+void tcp_mtu_probe_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
 #define TCP_HEADERS(v4) ((v4) ? 40u : 60u)
 
 #endif

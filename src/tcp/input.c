@@ -11,7 +11,7 @@ static uint32_t segment_len(const struct sl_tcp_in *in)
     return in->payload.len + !!(in->flags & SL_TCP_SYN) + !!(in->flags & SL_TCP_FIN);
 }
 
-static void refused(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t *counter, uint8_t reason,
+static void refused(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t *counter, uint8_t reason,
                     const struct sl_tcp_in *in)
 {
     (*counter)++;
@@ -35,7 +35,7 @@ static bool in_window(const struct tcp_conn *conn, const struct sl_tcp_in *in)
 
 // Whoever sends outside the window is told where it is, but not at the rate at which he sends: two ends that disagree
 // would answer each other for ever.
-static void answer_out_of_window(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static void answer_out_of_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (in->flags & SL_TCP_RST)
         return;
@@ -56,14 +56,14 @@ static void answer_out_of_window(struct sl_tcp *tcp, struct tcp_conn *conn, cons
 }
 
 // RFC 7323 section 5.3 R1, and 5.5: a timestamp of more than 24 days is no measure.
-static bool paws_refuses(const struct sl_tcp *tcp, const struct tcp_conn *conn,
+static bool paws_refuses(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                          const struct tcp_options *options)
 {
     return tcp_seq_lt(options->tsval, conn->ts_recent) && tcp->now_us - conn->ts_recent_us < TCP_PAWS_AGE_US;
 }
 
 // Section 4.3 (2): the one that covers the byte acknowledged last; one that PAWS took although it is older begins anew.
-static void remember_timestamp(const struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static void remember_timestamp(const struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                                const struct tcp_options *options)
 {
     if (tcp_seq_le(in->seq, conn->rcv_wup) && !paws_refuses(tcp, conn, options)) {
@@ -72,7 +72,7 @@ static void remember_timestamp(const struct sl_tcp *tcp, struct tcp_conn *conn, 
     }
 }
 
-static enum verdict check_timestamps(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static enum verdict check_timestamps(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                                      const struct tcp_options *options)
 {
     if (!tcp_has(conn, TCP_TS_ON) || in->flags & SL_TCP_RST)
@@ -93,7 +93,7 @@ static bool is_syn_again(const struct tcp_conn *conn, const struct sl_tcp_in *in
     return conn->state == SL_TCP_SYN_RECEIVED && in->flags & SL_TCP_SYN && in->seq + 1 == conn->rcv_nxt;
 }
 
-static enum verdict check_sequence(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static enum verdict check_sequence(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (is_syn_again(conn, in)) {
         if (in->flags & SL_TCP_ACK && in->ack == conn->snd_nxt)
@@ -113,7 +113,7 @@ static enum verdict check_sequence(struct sl_tcp *tcp, struct tcp_conn *conn, co
 
 // ---- RST and SYN ------------------------------------------------------------------------------------------------
 // RFC 5961 section 3.2: only the exact number ends a connection, another one in the window asks back.
-static enum verdict check_reset(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static enum verdict check_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     int error = conn->state == SL_TCP_CLOSE_WAIT ? -EPIPE : -ECONNRESET;
 
@@ -136,7 +136,7 @@ static enum verdict check_reset(struct sl_tcp *tcp, struct tcp_conn *conn, const
 }
 
 // RFC 5961 section 4.2: whatever its number.
-static enum verdict check_syn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static enum verdict check_syn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (!(in->flags & SL_TCP_SYN) || is_syn_again(conn, in))
         return GO_ON;
@@ -145,7 +145,7 @@ static enum verdict check_syn(struct sl_tcp *tcp, struct tcp_conn *conn, const s
 }
 
 // ---- ACK ----------------------------------------------------------------------------------------------------------
-static enum verdict handshake_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static enum verdict handshake_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (tcp_seq_le(in->ack, conn->snd_una) || tcp_seq_gt(in->ack, conn->snd_nxt)) {
         tcp_refuse(tcp, in); // fifth check, SYN-RECEIVED
@@ -159,7 +159,7 @@ static enum verdict handshake_ack(struct sl_tcp *tcp, struct tcp_conn *conn, con
     return GO_ON;
 }
 
-static void fin_acknowledged(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void fin_acknowledged(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     if (conn->state == SL_TCP_FIN_WAIT_1) {
         tcp_state_set(tcp, conn, SL_TCP_FIN_WAIT_2);
@@ -172,7 +172,7 @@ static void fin_acknowledged(struct sl_tcp *tcp, struct tcp_conn *conn)
     }
 }
 
-static enum verdict check_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static enum verdict check_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                               const struct tcp_options *options)
 {
     bool fin_acked = false;
@@ -190,7 +190,7 @@ static enum verdict check_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const s
 
 // ---- text and FIN -------------------------------------------------------------------------------------------------
 // The caller closed it: bytes that nobody will read are answered with a reset (RFC 9293 section 3.6.1, RFC 2525).
-static bool nobody_reads(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static bool nobody_reads(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (!tcp_has(conn, TCP_ORPHAN) || in->payload.len == 0 ||
         tcp_seq_le(in->seq + in->payload.len, conn->rcv_nxt) || !tcp_receiving(conn))
@@ -200,7 +200,7 @@ static bool nobody_reads(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     return true;
 }
 
-static void note_ecn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static void note_ecn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (!tcp_has(conn, TCP_ECN_ON))
         return;
@@ -217,7 +217,7 @@ static void note_ecn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_
 }
 
 // Sixth check. Urgent data stays in line (RFC 6093); its reader is told where it ends, each time that this moves.
-static void note_urgent(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static void note_urgent(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     uint32_t up = in->seq + in->urgent; // MUST-62: the first byte that is not urgent
 
@@ -237,7 +237,7 @@ static void note_fin(struct tcp_conn *conn, const struct sl_tcp_in *in)
     }
 }
 
-static bool text_and_fin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static bool text_and_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     bool kept = false;
 
@@ -256,7 +256,7 @@ static bool text_and_fin(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
 }
 
 // ---- entry ----------------------------------------------------------------------------------------------------------
-static bool conn_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static bool conn_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                        const struct tcp_options *options)
 {
     conn->segments_in++;
@@ -274,7 +274,7 @@ static bool conn_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
     return text_and_fin(tcp, conn, in);
 }
 
-static bool syn_sent_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static bool syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                            const struct tcp_options *options)
 {
     struct sl_tcp_in rest = *in;
@@ -288,7 +288,7 @@ static bool syn_sent_input(struct sl_tcp *tcp, struct tcp_conn *conn, const stru
     return in_window(conn, &rest) && text_and_fin(tcp, conn, &rest);
 }
 
-static bool no_conn_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, const struct tcp_options *options)
+static bool no_conn_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, const struct tcp_options *options)
 {
     struct tcp_listener *listener = tcp_listener_find(tcp, &in->dst, in->dport);
     struct tcp_conn *conn;
@@ -309,7 +309,7 @@ static bool no_conn_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, const 
     return false;
 }
 
-bool sl_tcp_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, uint64_t now_us)
+bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_t now_us)
 {
     struct tcp_tuple tuple = {in->dst, in->src, in->dport, in->sport};
     struct tcp_options options;

@@ -41,7 +41,7 @@ void tcp_mss_update(struct tcp_conn *conn)
 
 // Segments in flight that are too large now are lost: whoever told us has dropped one, and they go again in smaller pieces
 // (output.c splits them).
-static void lose_too_large(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void lose_too_large(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     for (uint32_t i = conn->sent_head; i != TCP_NONE; i = tcp_record_at(tcp, i)->next) {
         struct tcp_record *record = tcp_record_at(tcp, i);
@@ -51,7 +51,7 @@ static void lose_too_large(struct sl_tcp *tcp, struct tcp_conn *conn)
     }
 }
 
-void tcp_mtu_lower(struct sl_tcp *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause)
+void tcp_mtu_lower(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause)
 {
     uint32_t mss = conn->snd_mss;
 
@@ -111,13 +111,13 @@ uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
     return room;
 }
 
-void tcp_mtu_probe_lose(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes)
+void tcp_mtu_probe_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes)
 {
     conn->mtu_probe_lost += bytes;
     probe_next(conn, tcp->now_us);
 }
 
-void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_mtu_probe_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     if (tcp_seq_lt(conn->snd_una, conn->mtu_probe_end))
         return;
@@ -133,7 +133,7 @@ void tcp_mtu_probe_ack(struct sl_tcp *tcp, struct tcp_conn *conn)
 
 // Two timeouts in a row of full segments: perhaps only the large ones vanish. The MTU goes down in steps that networks
 // have (RFC 1191 section 7), and down to the floor only where the next do not help.
-void tcp_mtu_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_mtu_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     const struct tcp_record *head = conn->sent_head == TCP_NONE ? NULL : tcp_record_at(tcp, conn->sent_head);
 
@@ -163,7 +163,7 @@ static uint16_t told_mtu(const struct tcp_conn *conn, uint32_t mtu)
 
 // RFC 9293 section 3.9.2.2, RFC 5461 and RFC 5927: hard errors end a connection that is being made, and are noted for
 // one that stands.
-static void unreachable(struct sl_tcp *tcp, struct tcp_conn *conn, enum sl_tcp_icmp kind)
+static void unreachable(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_icmp kind)
 {
     int error = kind == SL_TCP_ICMP_PORT ? -ECONNREFUSED : -EHOSTUNREACH;
 
@@ -173,7 +173,7 @@ static void unreachable(struct sl_tcp *tcp, struct tcp_conn *conn, enum sl_tcp_i
         conn->error = error;
 }
 
-void sl_tcp_icmp(struct sl_tcp *tcp, const struct sl_tcp_icmp_in *in, uint64_t now_us)
+void sl_tcp_icmp(struct sl_tcp_engine *tcp, const struct sl_tcp_icmp_in *in, uint64_t now_us)
 {
     struct tcp_tuple tuple = {in->local, in->remote, in->local_port, in->remote_port};
     uint32_t name = tcp_table_find(tcp, &tuple);

@@ -20,7 +20,7 @@ static void add_sacks(const struct tcp_conn *conn, struct tcp_options *options)
         options->present |= TCP_OPTION_SACK;
 }
 
-static void write_options(const struct sl_tcp *tcp, const struct tcp_conn *conn, struct sl_tcp_out *out)
+static void write_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, struct sl_tcp_out *out)
 {
     struct tcp_options options;
 
@@ -52,7 +52,7 @@ static void address(const struct tcp_conn *conn, struct sl_tcp_out *out)
     out->len = 0;
 }
 
-static void header(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out *out, uint32_t seq)
+static void header(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct sl_tcp_out *out, uint32_t seq)
 {
     address(conn, out);
     out->seq = seq;
@@ -62,7 +62,7 @@ static void header(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out 
     write_options(tcp, conn, out);
 }
 
-bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out)
+bool tcp_send_segment(struct sl_tcp_engine *tcp, struct sl_tcp_out *out)
 {
     tcp->counters.segments_out++;
     tcp->counters.bytes_out += out->len;
@@ -75,7 +75,7 @@ bool tcp_send_segment(struct sl_tcp *tcp, struct sl_tcp_out *out)
 }
 
 // Every segment acknowledges, so none is owed any more.
-static void transmit(struct sl_tcp *tcp, struct tcp_conn *conn, struct sl_tcp_out *out)
+static void transmit(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct sl_tcp_out *out)
 {
     if (out->window == 0 && conn->rcv_edge != conn->rcv_wup) { // the last one told was open
         tcp->counters.zero_windows++;
@@ -102,7 +102,7 @@ static uint32_t bare_seq(const struct tcp_conn *conn)
     return tcp_seq_lt(edge + (1u << conn->snd_wscale) - 1, conn->snd_nxt) ? edge : conn->snd_nxt;
 }
 
-static void send_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
+static void send_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t seq)
 {
     struct sl_tcp_out out;
 
@@ -111,7 +111,7 @@ static void send_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
 }
 
 // ---- SYN --------------------------------------------------------------------------------------------------------
-static void send_syn(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void send_syn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     bool answer = conn->state == SL_TCP_SYN_RECEIVED;
     struct tcp_options options;
@@ -144,7 +144,7 @@ static void send_syn(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 // ---- payload ------------------------------------------------------------------------------------------------------
 // Points the segment at the bytes from `seq` on, at most `len`, that lie in `chunk` and behind. Returns the bytes found
 // place for.
-static uint32_t gather(const struct sl_tcp *tcp, struct sl_tcp_out *out, uint32_t chunk, uint32_t seq,
+static uint32_t gather(const struct sl_tcp_engine *tcp, struct sl_tcp_out *out, uint32_t chunk, uint32_t seq,
                        uint32_t len)
 {
     uint32_t done = 0;
@@ -210,7 +210,7 @@ static void after_data(struct tcp_conn *conn, uint64_t now_us, uint32_t len)
 }
 
 // ---- again --------------------------------------------------------------------------------------------------------
-static bool send_again(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index, uint64_t now_us)
+static bool send_again(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index, uint64_t now_us)
 {
     struct tcp_record *record = tcp_record_at(tcp, index);
     struct sl_tcp_out out;
@@ -240,7 +240,7 @@ static bool send_again(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index
 }
 
 // What a peer no longer has a window for waits, but for the first: it is what opens the window again.
-static bool may_send_again(const struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index)
+static bool may_send_again(const struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index)
 {
     const struct tcp_record *record = tcp_record_at(tcp, index);
     uint32_t pipe = tcp_pipe(conn), len = tcp_min_u32(record->end - record->seq, conn->snd_mss);
@@ -258,7 +258,7 @@ static bool frto_waits(const struct tcp_conn *conn)
     return conn->recovery == TCP_LOSS && tcp_has(conn, TCP_FRTO) && conn->snd_una != conn->frto_una;
 }
 
-static void send_lost(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void send_lost(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->lost == conn->retrans || frto_waits(conn))
         return;
@@ -338,7 +338,7 @@ static void mark_new(struct tcp_conn *conn, struct sl_tcp_out *out, uint32_t len
     }
 }
 
-static void step_next(const struct sl_tcp *tcp, struct tcp_conn *conn)
+static void step_next(const struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     while (conn->tx_next != TCP_NONE) {
         const union tcp_item *item = tcp_item_at(tcp, conn->tx_next);
@@ -349,13 +349,13 @@ static void step_next(const struct sl_tcp *tcp, struct tcp_conn *conn)
     }
 }
 
-static void fin_sent(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void fin_sent(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     conn->flags |= TCP_FIN_SENT;
     tcp_trace_add(tcp, conn, TCP_TRACE_FIN, 1, 0);
 }
 
-static bool send_new(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, enum blocked *why)
+static bool send_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us, enum blocked *why)
 {
     bool fin = tcp_has(conn, TCP_FIN_QUEUED) && !tcp_has(conn, TCP_FIN_SENT), whole;
     struct sl_tcp_out out;
@@ -423,7 +423,7 @@ static void restart_after_idle(struct tcp_conn *conn, uint64_t now_us)
     tcp_pace_rate(conn);
 }
 
-static void send_new_all(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void send_new_all(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     enum blocked why = MAY_SEND;
     bool sent = false;
@@ -452,7 +452,7 @@ static void send_new_all(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
 
 // ---- probes ---------------------------------------------------------------------------------------------------------
 // RFC 8985 section 7.3: new data where there is some, else the last segment once more.
-static void send_tail_probe(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void send_tail_probe(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     enum blocked why;
     uint32_t cwnd = conn->cc.cwnd;
@@ -478,7 +478,7 @@ static void send_tail_probe(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
 
 // A number that is acknowledged already makes the peer say where he is (RFC 9293 sections 3.8.4, 3.8.6.1). Where his
 // window has room, if too little to be worth it, that much goes instead.
-static void send_probes(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void send_probes(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (tcp_has(conn, TCP_PROBE_NOW))
         send_tail_probe(tcp, conn, now_us);
@@ -510,7 +510,7 @@ static bool needs_persist(const struct tcp_conn *conn)
            conn->pace_due_us == TCP_NEVER && still_sends(conn);
 }
 
-void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->state == SL_TCP_CLOSED)
         return;
@@ -545,14 +545,14 @@ void tcp_output(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
         tcp_arm(tcp, conn);
 }
 
-void tcp_ack_now(struct sl_tcp *tcp, struct tcp_conn *conn, bool duplicate)
+void tcp_ack_now(struct sl_tcp_engine *tcp, struct tcp_conn *conn, bool duplicate)
 {
     conn->flags |= TCP_ACK_NOW | (duplicate ? TCP_DUP_ACK : 0);
     tcp_want_output(tcp, conn);
 }
 
 // ---- resets ------------------------------------------------------------------------------------------
-void tcp_send_reset(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_send_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     struct sl_tcp_out out;
 

@@ -5,13 +5,13 @@
 #include <string.h>
 #include "tcp/engine.h"
 
-static struct tcp_profile *at(const struct sl_tcp *tcp, uint32_t index)
+static struct tcp_profile *at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (struct tcp_profile *)tcp->profiles.base + index;
 }
 
 // Compared with the latest few, padding and all: two that only differ there are two profiles, which does no harm.
-static struct tcp_profile *find(const struct sl_tcp *tcp, const struct sl_tcp_options *options)
+static struct tcp_profile *find(const struct sl_tcp_engine *tcp, const struct sl_tcp_options *options)
 {
     for (unsigned i = 0; i < TCP_PROFILES_TRIED; i++) {
         uint32_t index = tcp->profiles_tried[i];
@@ -22,7 +22,7 @@ static struct tcp_profile *find(const struct sl_tcp *tcp, const struct sl_tcp_op
     return NULL;
 }
 
-const struct sl_tcp_options *tcp_profile_get(struct sl_tcp *tcp, const struct sl_tcp_options *options)
+const struct sl_tcp_options *tcp_profile_get(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options)
 {
     struct tcp_profile *profile = find(tcp, options);
 
@@ -38,7 +38,7 @@ const struct sl_tcp_options *tcp_profile_get(struct sl_tcp *tcp, const struct sl
     return &profile->options;
 }
 
-void tcp_profile_put(struct sl_tcp *tcp, const struct sl_tcp_options *options)
+void tcp_profile_put(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options)
 {
     struct tcp_profile *profile =
         (struct tcp_profile *)((const uint8_t *)options - offsetof(struct tcp_profile, options));

@@ -57,7 +57,7 @@ void tcp_rack_recovered(struct tcp_conn *conn)
 
 // Step 5, from the oldest on: behind the first that was sent later than what arrived there is none. The timer is for the
 // next one that becomes due, not the last as in the RFC: that one need not be looked for, at each ACK, through them all.
-uint64_t tcp_rack_detect(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+uint64_t tcp_rack_detect(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t window = reorder_window(conn);
     uint32_t at = conn->sent_first;
@@ -94,7 +94,7 @@ static uint64_t probe_timeout(const struct tcp_conn *conn)
     return 2ull * conn->srtt_us + (conn->n_sent == 1 ? TCP_DELACK_MAX_US : PROBE_SLACK_US);
 }
 
-bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+bool tcp_tlp_schedule(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t timeout_us = tcp_record_at(tcp, conn->sent_head)->sent_us + tcp_rto_backed_off(conn);
 
@@ -109,7 +109,7 @@ bool tcp_tlp_schedule(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
 }
 
 // Section 7.4.2: was a segment lost that only the probe repaired? Then the window has to know.
-void tcp_tlp_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack, const struct tcp_ack_sample *sample)
+void tcp_tlp_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack, const struct tcp_ack_sample *sample)
 {
     if (!tcp_has(conn, TCP_TLP_OUT))
         return;

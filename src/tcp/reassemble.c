@@ -6,12 +6,12 @@
 //     rcv_nxt ····· [range]·······[range]··[range]·········· rcv_edge
 #include "tcp/engine.h"
 
-static union tcp_item *at(struct sl_tcp *tcp, uint32_t index)
+static union tcp_item *at(struct sl_tcp_engine *tcp, uint32_t index)
 {
     return tcp_item_at(tcp, index);
 }
 
-static void items_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t head)
+static void items_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t head)
 {
     while (head != TCP_NONE) {
         union tcp_item *item = at(tcp, head);
@@ -26,7 +26,7 @@ static void items_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t head)
 }
 
 // Takes the range that *link names out of the chain and frees it; its items too where asked.
-static void range_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *link, bool with_items)
+static void range_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, bool with_items)
 {
     uint32_t index = *link;
 
@@ -37,7 +37,7 @@ static void range_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *link
     conn->n_ranges--;
 }
 
-void tcp_reassemble_clear(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_reassemble_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     while (conn->rx_ranges != TCP_NONE)
         range_free(tcp, conn, &conn->rx_ranges, true);
@@ -77,7 +77,7 @@ static void sacks_trim(struct tcp_conn *conn)
 }
 
 // RFC 2883 section 4: bytes that are here already.
-static void tell_duplicate(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t start, uint32_t end)
+static void tell_duplicate(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t start, uint32_t end)
 {
     (void)tcp;
     if (!tcp_has(conn, TCP_SACK_ON) || !tcp_seq_lt(start, end))
@@ -86,7 +86,7 @@ static void tell_duplicate(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t s
 }
 
 // ---- putting ----------------------------------------------------------------------------------------------------
-static uint32_t item_new(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
+static uint32_t item_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                          uint32_t seq)
 {
     uint32_t index = tcp_pool_get(&tcp->items);
@@ -106,7 +106,7 @@ static uint32_t item_new(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
     return index;
 }
 
-static uint32_t *last_range(struct sl_tcp *tcp, struct tcp_conn *conn)
+static uint32_t *last_range(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t *link = &conn->rx_ranges;
 
@@ -115,7 +115,7 @@ static uint32_t *last_range(struct sl_tcp *tcp, struct tcp_conn *conn)
     return link;
 }
 
-void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_reassemble_drop_last(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t *link = last_range(tcp, conn);
 
@@ -128,7 +128,7 @@ void tcp_reassemble_drop_last(struct sl_tcp *tcp, struct tcp_conn *conn)
 }
 
 // Whether a new range may be begun: the furthest one gives way where there are too many, being of least use.
-static bool range_room(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
+static bool range_room(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t seq)
 {
     if (conn->n_ranges < TCP_RANGES_MAX)
         return true;
@@ -138,7 +138,7 @@ static bool range_room(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq)
     return true;
 }
 
-static uint32_t range_new(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
+static uint32_t range_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                           uint32_t seq)
 {
     uint32_t range, item;
@@ -160,7 +160,7 @@ static uint32_t range_new(struct sl_tcp *tcp, struct tcp_conn *conn, const struc
 }
 
 // Appends `index`'s following range to it where they touch.
-static void join_next(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index)
+static void join_next(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index)
 {
     union tcp_item *range = at(tcp, index);
     uint32_t next = range->next_range;
@@ -174,7 +174,7 @@ static void join_next(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index)
 }
 
 // Ranges that lie wholly inside [seq, end) go: the segment has their bytes as well.
-static void drop_covered(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *link, uint32_t seq,
+static void drop_covered(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, uint32_t seq,
                          uint32_t end)
 {
     while (*link != TCP_NONE && tcp_seq_ge(at(tcp, *link)->start, seq) &&
@@ -184,7 +184,7 @@ static void drop_covered(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *li
     }
 }
 
-static bool range_extend(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index,
+static bool range_extend(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index,
                          const struct sl_tcp_chunk *chunk, uint32_t seq)
 {
     uint32_t item = item_new(tcp, conn, chunk, seq);
@@ -198,7 +198,7 @@ static bool range_extend(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ind
 }
 
 // `*link` names the first range whose end is at or behind seq. The chunk is cut to lie between what is there.
-static bool put_cut(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *link, struct sl_tcp_chunk chunk,
+static bool put_cut(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, struct sl_tcp_chunk chunk,
                     uint32_t seq)
 {
     bool behind = *link != TCP_NONE &&
@@ -239,7 +239,7 @@ static bool put_cut(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t *link, s
     return true;
 }
 
-bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
+bool tcp_reassemble_put(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                         uint32_t seq)
 {
     uint32_t *link = &conn->rx_ranges;
@@ -251,7 +251,7 @@ bool tcp_reassemble_put(struct sl_tcp *tcp, struct tcp_conn *conn, const struct 
 
 // ---- taking -----------------------------------------------------------------------------------------------------
 // An item of which rcv_nxt has passed a part, or all.
-static void cut_front(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t range)
+static void cut_front(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t range)
 {
     while (at(tcp, range)->head != TCP_NONE) {
         union tcp_item *item = at(tcp, at(tcp, range)->head);
@@ -270,7 +270,7 @@ static void cut_front(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t range)
     }
 }
 
-static void take_first(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void take_first(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t range = conn->rx_ranges, end = at(tcp, range)->end;
 
@@ -289,7 +289,7 @@ static void take_first(struct sl_tcp *tcp, struct tcp_conn *conn)
     range_free(tcp, conn, &conn->rx_ranges, false);
 }
 
-void tcp_reassemble_take(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_reassemble_take(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t before = conn->rcv_nxt;
 

@@ -9,7 +9,7 @@
 // ---- memory -----------------------------------------------------------------------------------------------------
 // Fair when it binds: a connection may hold as much as is free (Choudhury and Hahne, "Dynamic Queue Length Thresholds",
 // 1998), so the more are greedy the less each may be, and a newcomer always finds room.
-uint32_t tcp_rx_room(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+uint32_t tcp_rx_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint64_t free = tcp->config.rx_bytes > tcp->rx_charge ? tcp->config.rx_bytes - tcp->rx_charge : 0;
     uint64_t cap = (uint64_t)conn->options->rx_bytes * CHARGE_PER_WINDOW + 65536;
@@ -17,13 +17,13 @@ uint32_t tcp_rx_room(const struct sl_tcp *tcp, const struct tcp_conn *conn)
     return (uint32_t)tcp_min_u64(tcp_min_u64(free, cap), UINT32_MAX);
 }
 
-static bool fits(const struct sl_tcp *tcp, const struct tcp_conn *conn, uint32_t charge)
+static bool fits(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, uint32_t charge)
 {
     return (uint64_t)conn->rx_charge + charge <= tcp_rx_room(tcp, conn) &&
            tcp->rx_charge + charge <= tcp->config.rx_bytes;
 }
 
-static bool may_hold(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t charge)
+static bool may_hold(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t charge)
 {
     if (fits(tcp, conn, charge))
         return true;
@@ -33,7 +33,7 @@ static bool may_hold(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t charge)
 }
 
 // ---- window -----------------------------------------------------------------------------------------------------
-static uint32_t window_wanted(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+static uint32_t window_wanted(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint32_t window = conn->rx_limit > conn->rx_unread ? conn->rx_limit - conn->rx_unread : 0;
     uint32_t room = tcp_rx_room(tcp, conn);
@@ -49,7 +49,7 @@ static bool worth_telling(const struct tcp_conn *conn, uint32_t window)
     return window >= told + tcp_min_u32(conn->rx_limit / 2, conn->rcv_mss);
 }
 
-uint32_t tcp_window_select(struct sl_tcp *tcp, struct tcp_conn *conn)
+uint32_t tcp_window_select(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t told = tcp_rcv_wnd(conn), window = window_wanted(tcp, conn), unit = 1u << conn->rcv_wscale;
     uint32_t most = (uint32_t)UINT16_MAX << conn->rcv_wscale;
@@ -66,7 +66,7 @@ uint32_t tcp_window_select(struct sl_tcp *tcp, struct tcp_conn *conn)
 }
 
 // A reader made room: the peer should know where he is, or soon would be, held back by the window.
-bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn)
+bool tcp_window_update_due(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     uint32_t told = tcp_rcv_wnd(conn), window = window_wanted(tcp, conn);
 
@@ -78,7 +78,7 @@ bool tcp_window_update_due(const struct sl_tcp *tcp, const struct tcp_conn *conn
 
 // As much as the reader takes in two round trips is what the window has to be, so that it is not what limits: it grows to
 // that, up to options.rx_bytes (Fisk and Feng, "Dynamic Right-Sizing", 2001).
-void tcp_rx_read(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t bytes, uint64_t now_us)
+void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes, uint64_t now_us)
 {
     uint64_t round = conn->drs_rtt_us ? conn->drs_rtt_us : 100 * TCP_MS;
 
@@ -107,7 +107,7 @@ void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us)
 }
 
 // ---- acknowledging ----------------------------------------------------------------------------------------------
-static void acknowledge(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t len)
+static void acknowledge(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t len)
 {
     if (len > conn->rcv_mss)
         conn->rcv_mss = (uint16_t)tcp_min_u32(len, conn->options->mtu - TCP_HEADERS(tcp_is_v4(conn)));
@@ -126,7 +126,7 @@ static void acknowledge(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t len)
 }
 
 // ---- payload ----------------------------------------------------------------------------------------------------
-static bool append(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk)
+static bool append(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk)
 {
     uint32_t index = tcp_pool_get(&tcp->items);
     union tcp_item *item;
@@ -157,13 +157,13 @@ static bool append(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tc
 }
 
 // What comes in order can be read, and what lies behind the hole cannot: it gives way, or both would wait for ever.
-static void displace(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t charge)
+static void displace(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t charge)
 {
     while (conn->rx_ranges != TCP_NONE && (!fits(tcp, conn, charge) || tcp->items.used == tcp->items.n))
         tcp_reassemble_drop_last(tcp, conn);
 }
 
-static bool in_order(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk)
+static bool in_order(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk)
 {
     bool filled;
 
@@ -183,7 +183,7 @@ static bool in_order(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_
     return true;
 }
 
-static bool out_of_order(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
+static bool out_of_order(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                          uint32_t seq)
 {
     conn->quick_acks = TCP_QUICK_ACKS;
@@ -192,7 +192,7 @@ static bool out_of_order(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
 }
 
 // Takes from the segment what is new and in the window.
-bool tcp_payload_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     struct sl_tcp_chunk chunk = in->payload;
     uint32_t seq = in->seq;
@@ -224,7 +224,7 @@ bool tcp_payload_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct s
 }
 
 // Eighth check of RFC 9293 section 3.10.7.4.
-void tcp_fin_input(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_fin_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     conn->rcv_nxt++;
     conn->rcv_edge = tcp_seq_max(conn->rcv_edge, conn->rcv_nxt);

@@ -35,7 +35,7 @@ static uint32_t flight_before(const struct tcp_conn *conn, const struct tcp_ack_
     return conn->snd_nxt - sample->prior_una;
 }
 
-void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn)
+void tcp_enter_cwr(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool ecn)
 {
     uint32_t flight = flight_before(conn, sample);
 
@@ -52,7 +52,7 @@ void tcp_enter_cwr(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_a
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERY, 2, 0);
 }
 
-static void enter_recovery(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+static void enter_recovery(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     uint32_t flight = flight_before(conn, sample);
     bool reduced = conn->recovery == TCP_CWR;
@@ -73,7 +73,7 @@ static void enter_recovery(struct sl_tcp *tcp, struct tcp_conn *conn, const stru
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERY, !tcp_has(conn, TCP_SACK_ON), in_segments(conn, conn->lost));
 }
 
-static void leave(struct sl_tcp *tcp, struct tcp_conn *conn, bool to_ssthresh)
+static void leave(struct sl_tcp_engine *tcp, struct tcp_conn *conn, bool to_ssthresh)
 {
     if (to_ssthresh && conn->cc.ssthresh != UINT32_MAX)
         conn->cc.cwnd = tcp_max_u32(conn->cc.ssthresh, conn->snd_mss);
@@ -112,7 +112,7 @@ static bool echo_of_original(const struct tcp_conn *conn, const struct tcp_optio
            options->tsecr && tcp_seq_lt(options->tsecr, conn->retrans_ts);
 }
 
-static void undo(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, enum undo_cause cause)
+static void undo(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us, enum undo_cause cause)
 {
     if (conn->recovery != TCP_LOSS) // it was late, not lost: RACK may be more patient from now on
         conn->flags |= TCP_REORDER_SEEN;
@@ -125,7 +125,7 @@ static void undo(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us, enu
     leave(tcp, conn, false);
 }
 
-static bool try_undo(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+static bool try_undo(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                      const struct tcp_ack_sample *sample)
 {
     if (!tcp_has(conn, TCP_UNDO))
@@ -166,7 +166,7 @@ static void forget_duplicates(struct tcp_conn *conn, const struct tcp_ack_sample
     conn->dup_acks = 0;
 }
 
-static void lose_head(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void lose_head(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     struct tcp_record *head;
     uint32_t flight = conn->snd_nxt - conn->snd_una;
@@ -179,7 +179,7 @@ static void lose_head(struct sl_tcp *tcp, struct tcp_conn *conn)
     conn->sacked = tcp_min_u32(conn->sacked, flight - tcp_min_u32(flight, conn->lost));
 }
 
-static void without_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+static void without_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     bool duplicate =
         sample->same_ack && !sample->has_data && !sample->window_changed && conn->sent_head != TCP_NONE;
@@ -198,7 +198,7 @@ static void without_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct
 }
 
 // ---- what is lost -----------------------------------------------------------------------------------------------
-static void detect(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+static void detect(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     uint64_t wait_until;
 
@@ -243,7 +243,7 @@ static void prr(struct tcp_conn *conn, uint32_t delivered, const struct tcp_ack_
 
 // ---- the states ---------------------------------------------------------------------------------------------------
 // RFC 5682 section 3: after a timeout, new data first; what then arrives of the old tells that it was not lost.
-static bool loss_frto(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+static bool loss_frto(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
     if (!tcp_has(conn, TCP_FRTO))
         return false;
@@ -272,7 +272,7 @@ static bool recovered(const struct tcp_conn *conn)
                       conn->high_seq); // RFC 6582: a duplicate of the end must not begin another
 }
 
-static void loss_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+static void loss_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                      const struct tcp_ack_sample *sample)
 {
     if (loss_frto(tcp, conn, sample) || try_undo(tcp, conn, options, sample))
@@ -284,7 +284,7 @@ static void loss_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp
     detect(tcp, conn, sample);
 }
 
-void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+void tcp_recovery_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                       struct tcp_ack_sample *sample)
 {
     uint32_t delivered;
@@ -319,7 +319,7 @@ void tcp_recovery_ack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tc
 
 // RFC 6298 section 5, RFC 5681 section 3.1: all is taken for lost but what was sent within a round trip; a peer that
 // SACKed the very first segment and still did not acknowledge it has thrown away what it had (RFC 2018 section 8).
-void tcp_recovery_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_recovery_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     bool fresh = conn->recovery <= TCP_CWR;
     struct tcp_record *head = tcp_record_at(tcp, conn->sent_head);

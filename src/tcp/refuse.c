@@ -4,7 +4,7 @@
 #include "tcp/engine.h"
 
 // RFC 9293 section 3.10.7.1.
-void tcp_refuse(struct sl_tcp *tcp, const struct sl_tcp_in *in)
+void tcp_refuse(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in)
 {
     struct sl_tcp_out out = {
         .src = in->dst, .dst = in->src, .sport = in->dport, .dport = in->sport, .hop_limit = 64};
@@ -22,7 +22,7 @@ void tcp_refuse(struct sl_tcp *tcp, const struct sl_tcp_in *in)
 }
 
 // RFC 5961 section 7: so many a second for all, and how many exactly is nobody's to count (CVE-2016-5696).
-bool tcp_challenge_allowed(struct sl_tcp *tcp)
+bool tcp_challenge_allowed(struct sl_tcp_engine *tcp)
 {
     if (tcp->now_us - tcp->challenge_window_us >= TCP_S || tcp->challenge_window_us == 0) {
         tcp->challenge_window_us = tcp->now_us ? tcp->now_us : 1;
@@ -34,7 +34,7 @@ bool tcp_challenge_allowed(struct sl_tcp *tcp)
     return true;
 }
 
-void tcp_challenge(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+void tcp_challenge(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     if (!tcp_challenge_allowed(tcp))
         return;

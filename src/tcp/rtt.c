@@ -36,7 +36,7 @@ uint64_t tcp_rto_backed_off(const struct tcp_conn *conn)
 }
 
 // Counts from when the oldest segment was sent, so that acknowledgements which trickle in do not put it off for ever.
-void tcp_rtx_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_rtx_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t from;
 
@@ -58,7 +58,7 @@ void tcp_rtx_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
 }
 
 // RFC 9293 section 3.8.6.1: the first probe after a timeout, then backed off.
-void tcp_persist_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_persist_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->rtx = TCP_RTX_PERSIST;
     conn->rtx_us = now_us + tcp_rto_backed_off(conn);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 // ---- list by time ---------------------------------------------------------------------------------------------
-static void timed_remove(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record)
+static void timed_remove(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record)
 {
     if (!(record->flags & TCP_SENT_TIMED))
         return;
@@ -27,12 +27,12 @@ static void timed_remove(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_r
         tcp_record_at(tcp, record->later)->earlier = record->earlier;
 }
 
-static uint32_t record_index(const struct sl_tcp *tcp, const struct tcp_record *record)
+static uint32_t record_index(const struct sl_tcp_engine *tcp, const struct tcp_record *record)
 {
     return (uint32_t)(record - (const struct tcp_record *)tcp->records.base);
 }
 
-static void timed_append(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record)
+static void timed_append(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record)
 {
     uint32_t index = record_index(tcp, record);
 
@@ -52,7 +52,7 @@ static uint32_t bytes_of(const struct tcp_record *record)
     return record->end - record->seq;
 }
 
-uint32_t tcp_record_add(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t seq, uint32_t end, uint32_t chunk)
+uint32_t tcp_record_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t seq, uint32_t end, uint32_t chunk)
 {
     uint32_t index = tcp_pool_get(&tcp->records);
     struct tcp_record *record;
@@ -87,7 +87,7 @@ static void account(struct tcp_conn *conn, const struct tcp_record *record, int 
     conn->retrans += record->flags & TCP_SENT_RETRANS ? bytes : 0;
 }
 
-static void record_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t index)
+static void record_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index)
 {
     struct tcp_record *record = tcp_record_at(tcp, index);
 
@@ -109,14 +109,14 @@ static void record_free(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t inde
     tcp_pool_put(&tcp->records, index);
 }
 
-void tcp_records_clear(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_records_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     while (conn->sent_head != TCP_NONE)
         record_free(tcp, conn, conn->sent_head);
     conn->sack_hint = conn->lost_hint = TCP_NONE;
 }
 
-void tcp_record_lose(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record)
+void tcp_record_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record)
 {
     if (record->flags & TCP_SENT_SACKED)
         return;
@@ -135,7 +135,7 @@ void tcp_record_lose(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_recor
 }
 
 // RETRANS is of the lost alone: a probe repeats what may well be on its way.
-void tcp_record_sent_again(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record,
+void tcp_record_sent_again(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record,
                            uint64_t now_us)
 {
     timed_remove(tcp, conn, record);
@@ -150,7 +150,7 @@ void tcp_record_sent_again(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp
 
 // Back among those in flight, where its time of sending puts it: such are mostly the oldest, and mostly behind `after`,
 // the last that came back.
-static void timed_insert(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t after)
+static void timed_insert(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t after)
 {
     uint32_t index = record_index(tcp, record), at = conn->sent_first;
 
@@ -172,7 +172,7 @@ static void timed_insert(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_r
         tcp_record_at(tcp, record->earlier)->later = index;
 }
 
-void tcp_records_found(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_records_found(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t after = TCP_NONE;
 
@@ -191,7 +191,7 @@ void tcp_records_found(struct sl_tcp *tcp, struct tcp_conn *conn)
     }
 }
 
-void tcp_records_unsack(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_records_unsack(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     for (uint32_t i = conn->sent_head; i != TCP_NONE; i = tcp_record_at(tcp, i)->next) {
         struct tcp_record *record = tcp_record_at(tcp, i);
@@ -207,7 +207,7 @@ void tcp_records_unsack(struct sl_tcp *tcp, struct tcp_conn *conn)
 }
 
 // In which item a number lies, looked for from an item at or before it.
-static uint32_t chunk_at(const struct sl_tcp *tcp, uint32_t chunk, uint32_t seq)
+static uint32_t chunk_at(const struct sl_tcp_engine *tcp, uint32_t chunk, uint32_t seq)
 {
     while (chunk != TCP_NONE && tcp_seq_ge(seq, tcp_item_at(tcp, chunk)->seq + tcp_item_at(tcp, chunk)->len))
         chunk = tcp_item_at(tcp, chunk)->next;
@@ -215,7 +215,7 @@ static uint32_t chunk_at(const struct sl_tcp *tcp, uint32_t chunk, uint32_t seq)
 }
 
 // Cuts a record in two at a sequence number inside it; the second half inherits everything. False: no record left.
-bool tcp_record_split(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t at)
+bool tcp_record_split(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record, uint32_t at)
 {
     uint32_t index = tcp_pool_get(&tcp->records);
     struct tcp_record *rest;
@@ -271,7 +271,7 @@ static void note_delivery(struct tcp_conn *conn, const struct tcp_record *record
     tcp_rack_update(conn, record, sample);
 }
 
-void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
+void tcp_scoreboard_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack,
                         struct tcp_ack_sample *sample)
 {
     while (conn->sent_head != TCP_NONE) {
@@ -294,7 +294,7 @@ void tcp_scoreboard_ack(struct sl_tcp *tcp, struct tcp_conn *conn, uint32_t ack,
 }
 
 // ---- SACK -----------------------------------------------------------------------------------------------------------
-static void record_sack(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_record *record,
+static void record_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record,
                         struct tcp_ack_sample *sample)
 {
     if (record->flags & TCP_SENT_SACKED)
@@ -308,7 +308,7 @@ static void record_sack(struct sl_tcp *tcp, struct tcp_conn *conn, struct tcp_re
 }
 
 // The record from which on a block is to be looked for: the nearest of head, hint and tail that is not behind it.
-static uint32_t search_from(const struct sl_tcp *tcp, const struct tcp_conn *conn, uint32_t start,
+static uint32_t search_from(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, uint32_t start,
                             unsigned *steps)
 {
     uint32_t at = conn->sack_hint != TCP_NONE ? conn->sack_hint : conn->sent_head;
@@ -325,7 +325,7 @@ static uint32_t search_from(const struct sl_tcp *tcp, const struct tcp_conn *con
 }
 
 // The records of a block that begin before `to` and end behind `from`.
-static void apply_part(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block, uint32_t from,
+static void apply_part(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_sack *block, uint32_t from,
                        uint32_t to, unsigned *steps, struct tcp_ack_sample *sample)
 {
     uint32_t at = search_from(tcp, conn, from, steps);
@@ -343,7 +343,7 @@ static void apply_part(struct sl_tcp *tcp, struct tcp_conn *conn, const struct t
 }
 
 // How far the walk through a block came before its steps ran out.
-static uint32_t walked_to(const struct sl_tcp *tcp, const struct tcp_conn *conn, const struct tcp_sack *block,
+static uint32_t walked_to(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, const struct tcp_sack *block,
                           const struct tcp_sack *known)
 {
     uint32_t end = conn->sack_hint == TCP_NONE ? block->start : tcp_record_at(tcp, conn->sack_hint)->end;
@@ -356,7 +356,7 @@ static uint32_t walked_to(const struct sl_tcp *tcp, const struct tcp_conn *conn,
 
 // Blocks grow: of one that the last acknowledgement told already only what is new is walked through, else a long block
 // would cost its length each time. Returns what is known of it now: not all of it where the steps ran out.
-static struct tcp_sack apply_block(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
+static struct tcp_sack apply_block(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
                                    unsigned *steps, struct tcp_ack_sample *sample)
 {
     const struct tcp_sack *known = NULL;
@@ -389,7 +389,7 @@ static bool is_dsack(const struct tcp_options *options, uint32_t ack)
            tcp_seq_le(first->end, second->end);
 }
 
-static void take_dsack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
+static void take_dsack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_sack *block,
                        struct tcp_ack_sample *sample)
 {
     int32_t told = (int32_t)((block->end - block->start + conn->snd_mss - 1) / conn->snd_mss);
@@ -413,7 +413,7 @@ static bool sound(const struct tcp_conn *conn, const struct tcp_sack *block)
            tcp_seq_le(block->end, conn->snd_nxt);
 }
 
-void tcp_scoreboard_sack(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options,
+void tcp_scoreboard_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options,
                          uint32_t ack, struct tcp_ack_sample *sample)
 {
     struct tcp_sack heard[TCP_SACKS_MAX] = {0};

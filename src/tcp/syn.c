@@ -26,7 +26,7 @@ static uint8_t window_shift(const struct sl_tcp_options *options)
 }
 
 // Of a SYN all that is wanted; of a SYN-ACK what the SYN had too: learn() has switched the rest off.
-void tcp_syn_options(const struct sl_tcp *tcp, const struct tcp_conn *conn, struct tcp_options *out)
+void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, struct tcp_options *out)
 {
     bool answer = conn->state == SL_TCP_SYN_RECEIVED;
 
@@ -55,7 +55,7 @@ static void learn_timestamps(struct tcp_conn *conn, const struct tcp_options *op
 }
 
 // What the peer's SYN or SYN-ACK said; the MSS is 536 or 1220 where it said nothing (RFC 9293 MUST-15).
-static void learn(struct sl_tcp *tcp, struct tcp_conn *conn, const struct tcp_options *options)
+static void learn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_options *options)
 {
     if (options->present & TCP_OPTION_MSS)
         conn->peer_mss = conn->options->mss_clamp ? (uint16_t)tcp_min_u32(options->mss, conn->options->mss_clamp)
@@ -113,7 +113,7 @@ static uint8_t agreed(const struct tcp_conn *conn)
                      (tcp_has(conn, TCP_WSCALE_ON) ? 4 : 0) | (tcp_has(conn, TCP_ECN_ON) ? 8 : 0));
 }
 
-void tcp_established(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     bool passive = tcp_has(conn, TCP_PASSIVE);
 
@@ -151,7 +151,7 @@ static struct tcp_tuple tuple_of(const struct sl_tcp_in *in)
 }
 
 // RFC 4987: without state where there are too many half-open connections, or no room at all.
-static bool without_state(const struct sl_tcp *tcp, const struct tcp_listener *listener)
+static bool without_state(const struct sl_tcp_engine *tcp, const struct tcp_listener *listener)
 {
     if (listener->options.cookies_never)
         return false;
@@ -159,7 +159,7 @@ static bool without_state(const struct sl_tcp *tcp, const struct tcp_listener *l
            tcp->conns.used == tcp->conns.n;
 }
 
-static void half_open(struct sl_tcp *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+static void half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                       const struct tcp_options *options, uint32_t isn_floor)
 {
     struct tcp_tuple tuple = tuple_of(in);
@@ -187,7 +187,7 @@ static void half_open(struct sl_tcp *tcp, struct tcp_listener *listener, const s
     tcp_want_output(tcp, conn);
 }
 
-void tcp_listen_input(struct sl_tcp *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+void tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                       const struct tcp_options *options, uint32_t isn_floor)
 {
     if (in->flags & SL_TCP_RST)
@@ -207,7 +207,7 @@ void tcp_listen_input(struct sl_tcp *tcp, struct tcp_listener *listener, const s
 }
 
 // ---- cookies --------------------------------------------------------------------------------------------------
-static uint32_t plain_tsval(const struct sl_tcp *tcp, const struct tcp_tuple *tuple)
+static uint32_t plain_tsval(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
 {
     return (uint32_t)(tcp->now_us / TCP_MS) + tcp_timestamp_offset(&tcp->secret, tuple);
 }
@@ -229,7 +229,7 @@ static void cookie_options(const struct tcp_listener *listener, const struct sl_
     }
 }
 
-void tcp_send_cookie(struct sl_tcp *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+void tcp_send_cookie(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                      const struct tcp_options *syn)
 {
     struct tcp_tuple tuple = tuple_of(in);
@@ -279,7 +279,7 @@ static struct tcp_options options_of(const struct tcp_cookie *cookie, const stru
     return options;
 }
 
-struct tcp_conn *tcp_cookie_input(struct sl_tcp *tcp, struct tcp_listener *listener,
+struct tcp_conn *tcp_cookie_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener,
                                   const struct sl_tcp_in *in, const struct tcp_options *ack)
 {
     struct tcp_tuple tuple = tuple_of(in);
@@ -318,14 +318,14 @@ static bool acceptable_ack(const struct tcp_conn *conn, const struct sl_tcp_in *
 }
 
 // The echo must be of a SYN of this attempt: an old SYN-ACK of the same tuple has an older one.
-static bool stale_echo(const struct sl_tcp *tcp, const struct tcp_conn *conn,
+static bool stale_echo(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                        const struct tcp_options *options)
 {
     return conn->options->timestamps && options->present & TCP_OPTION_TIMESTAMPS && options->tsecr != 0 &&
            !tcp_seq_between(options->tsecr, conn->retrans_ts, tcp_ts_now(conn, tcp->now_us));
 }
 
-static void syn_came(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+static void syn_came(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                      const struct tcp_options *options)
 {
     uint32_t una = conn->snd_una;
@@ -338,7 +338,7 @@ static void syn_came(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_
     conn->snd_wl2 = in->ack;
 }
 
-void tcp_syn_sent_input(struct sl_tcp *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+void tcp_syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                         const struct tcp_options *options)
 {
     bool ack = in->flags & SL_TCP_ACK;

@@ -2,7 +2,7 @@
 // Who a segment belongs to: connections and TIME-WAITs by tuple, listeners by port and address.
 #include "tcp/engine.h"
 
-static uint32_t tuple_bucket(const struct sl_tcp *tcp, const struct tcp_tuple *tuple)
+static uint32_t tuple_bucket(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
 {
     const uint8_t *b = (const uint8_t *)tuple;
     const struct sl_hash_seed *seed = &tcp->seed;
@@ -18,19 +18,19 @@ static bool tuple_equal(const struct tcp_tuple *a, const struct tcp_tuple *b)
            a->local_port == b->local_port && a->remote_port == b->remote_port;
 }
 
-static uint32_t *next_of(const struct sl_tcp *tcp, uint32_t name)
+static uint32_t *next_of(const struct sl_tcp_engine *tcp, uint32_t name)
 {
     return name & TCP_WAIT_BIT ? &tcp_wait_at(tcp, name & ~TCP_WAIT_BIT)->hash_next
                                : &tcp_conn_at(tcp, name)->hash_next;
 }
 
-static const struct tcp_tuple *tuple_of(const struct sl_tcp *tcp, uint32_t name)
+static const struct tcp_tuple *tuple_of(const struct sl_tcp_engine *tcp, uint32_t name)
 {
     return name & TCP_WAIT_BIT ? &tcp_wait_at(tcp, name & ~TCP_WAIT_BIT)->tuple
                                : &tcp_conn_at(tcp, name)->tuple;
 }
 
-void tcp_table_add(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t name)
+void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name)
 {
     uint32_t *bucket = &tcp->buckets[tuple_bucket(tcp, tuple)];
 
@@ -38,7 +38,7 @@ void tcp_table_add(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t n
     *bucket = name;
 }
 
-void tcp_table_remove(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_t name)
+void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name)
 {
     uint32_t *at = &tcp->buckets[tuple_bucket(tcp, tuple)];
 
@@ -48,7 +48,7 @@ void tcp_table_remove(struct sl_tcp *tcp, const struct tcp_tuple *tuple, uint32_
         *at = *next_of(tcp, name);
 }
 
-uint32_t tcp_table_find(const struct sl_tcp *tcp, const struct tcp_tuple *tuple)
+uint32_t tcp_table_find(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
 {
     uint32_t name = tcp->buckets[tuple_bucket(tcp, tuple)];
 
@@ -58,7 +58,7 @@ uint32_t tcp_table_find(const struct sl_tcp *tcp, const struct tcp_tuple *tuple)
 }
 
 // The one with the very address before the one with any.
-struct tcp_listener *tcp_listener_find(const struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 port)
+struct tcp_listener *tcp_listener_find(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port)
 {
     struct tcp_listener *any = NULL;
     bool v4 = sl_ip_is_v4(local);

@@ -21,8 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/ip.h"
+#include "wire/headers.h" // SL_TCP_FIN and the other bits of the header
 
-struct sl_tcp; // an engine: one per worker
+struct sl_tcp_engine; // an engine: one per worker
 struct
     sl_tcp_conn; // a connection; valid from the event or call that gave it until sl_tcp_close() or sl_tcp_abort()
 struct sl_tcp_listener;
@@ -39,17 +40,6 @@ struct sl_tcp_chunk {
 struct sl_tcp_buffers {           // both must be cheap; called with owner != NULL only
     void (*hold)(void *owner);    // one more reference
     void (*release)(void *owner); // one less
-};
-
-enum { // bits of the TCP header (RFC 9293 section 3.1)
-    SL_TCP_FIN = 1 << 0,
-    SL_TCP_SYN = 1 << 1,
-    SL_TCP_RST = 1 << 2,
-    SL_TCP_PSH = 1 << 3,
-    SL_TCP_ACK = 1 << 4,
-    SL_TCP_URG = 1 << 5,
-    SL_TCP_ECE = 1 << 6,
-    SL_TCP_CWR = 1 << 7,
 };
 
 enum { SL_ECN_NONE, SL_ECN_ECT1, SL_ECN_ECT0, SL_ECN_CE }; // of the IP header (RFC 3168 section 5)
@@ -109,11 +99,11 @@ struct sl_tcp_config {
 };
 
 // NULL: no memory, or a number in config is 0 that must not be.
-struct sl_tcp *sl_tcp_new(const struct sl_tcp_config *config);
-void sl_tcp_free(struct sl_tcp *tcp); // releases every buffer; sends nothing
+struct sl_tcp_engine *sl_tcp_new(const struct sl_tcp_config *config);
+void sl_tcp_free(struct sl_tcp_engine *tcp); // releases every buffer; sends nothing
 
 // True: the reference to in->payload's buffer is the engine's now. False: it is still the caller's.
-bool sl_tcp_input(struct sl_tcp *tcp, const struct sl_tcp_in *in, uint64_t now_us);
+bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_t now_us);
 // An ICMP error that quotes a segment of ours, already told from forgeries of other sorts by the caller: what counts here
 // is that the sequence number is in flight (RFC 5927 section 4). local and remote as in the quoted packet.
 enum sl_tcp_icmp { SL_TCP_ICMP_UNREACHABLE, SL_TCP_ICMP_PORT, SL_TCP_ICMP_PROHIBITED, SL_TCP_ICMP_TOO_BIG };
@@ -124,12 +114,12 @@ struct sl_tcp_icmp_in {
     enum sl_tcp_icmp kind;
     uint32_t mtu; // of TOO_BIG: bytes of IP packet; 0: not said
 };
-void sl_tcp_icmp(struct sl_tcp *tcp, const struct sl_tcp_icmp_in *in, uint64_t now_us);
-void sl_tcp_tick(struct sl_tcp *tcp,
+void sl_tcp_icmp(struct sl_tcp_engine *tcp, const struct sl_tcp_icmp_in *in, uint64_t now_us);
+void sl_tcp_tick(struct sl_tcp_engine *tcp,
                  uint64_t now_us); // timers that are due; bounded in work, sl_tcp_deadline tells of a rest
-void sl_tcp_output(struct sl_tcp *tcp, uint64_t now_us); // sends what is to be sent
+void sl_tcp_output(struct sl_tcp_engine *tcp, uint64_t now_us); // sends what is to be sent
 // When sl_tcp_tick or sl_tcp_output has to be called at the latest; UINT64_MAX: not before something else happens.
-uint64_t sl_tcp_deadline(const struct sl_tcp *tcp);
+uint64_t sl_tcp_deadline(const struct sl_tcp_engine *tcp);
 
 // ---- connections --------------------------------------------------------------------------------------------
 enum sl_tcp_state { // RFC 9293 section 3.3.2
@@ -177,12 +167,12 @@ void sl_tcp_options_default(struct sl_tcp_options *options);
 
 // An address of all zeros listens on every address of its family; port in network byte order. NULL and *error: -EADDRINUSE,
 // -ENOBUFS, -EINVAL.
-struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 port,
+struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port,
                                       const struct sl_tcp_options *options, void *user, int *error);
 void sl_tcp_unlisten(
     struct sl_tcp_listener *listener); // its half-open connections are reset; accepted ones go on
 // NULL and *error: -EADDRINUSE (the tuple is in use), -ENOBUFS, -EINVAL.
-struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp *tcp, const struct sl_ip *local, sl_be16 local_port,
+struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 local_port,
                                    const struct sl_ip *remote, sl_be16 remote_port,
                                    const struct sl_tcp_options *options, void *user, uint64_t now_us,
                                    int *error);
@@ -221,7 +211,7 @@ struct sl_tcp_event {
     int error; // -ECONNRESET, -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH
 };
 
-bool sl_tcp_event(struct sl_tcp *tcp, struct sl_tcp_event *event); // the next one; false: none
+bool sl_tcp_event(struct sl_tcp_engine *tcp, struct sl_tcp_event *event); // the next one; false: none
 void sl_tcp_user_set(struct sl_tcp_conn *conn, void *user);
 void sl_tcp_options_set(struct sl_tcp_conn *conn, const struct sl_tcp_options *options,
                         uint64_t now_us); // what may change
@@ -259,11 +249,11 @@ struct sl_tcp_counters {
 #undef TCP_COUNTER
 };
 
-const struct sl_tcp_counters *sl_tcp_counters(const struct sl_tcp *tcp);
-uint32_t sl_tcp_connection_count(const struct sl_tcp *tcp);
-uint64_t sl_tcp_memory_bytes(const struct sl_tcp *tcp); // what sl_tcp_new took, untouched pages included
+const struct sl_tcp_counters *sl_tcp_counters(const struct sl_tcp_engine *tcp);
+uint32_t sl_tcp_connection_count(const struct sl_tcp_engine *tcp);
+uint64_t sl_tcp_memory_bytes(const struct sl_tcp_engine *tcp); // what sl_tcp_new took, untouched pages included
 
 // Everything that must hold of a connection, and of the engine with NULL; NULL where it does, else a sentence. For tests.
-const char *sl_tcp_check(const struct sl_tcp *tcp, const struct sl_tcp_conn *conn);
+const char *sl_tcp_check(const struct sl_tcp_engine *tcp, const struct sl_tcp_conn *conn);
 
 #endif

@@ -4,7 +4,7 @@
 // (RFC 1337); a new SYN does, where it cannot be taken for an old one (RFC 6191, RFC 9293 MUST-13).
 #include "tcp/engine.h"
 
-static void list_add(struct sl_tcp *tcp, uint32_t index)
+static void list_add(struct sl_tcp_engine *tcp, uint32_t index)
 {
     struct tcp_time_wait *wait = tcp_wait_at(tcp, index);
 
@@ -17,7 +17,7 @@ static void list_add(struct sl_tcp *tcp, uint32_t index)
     tcp->wait_newest = index;
 }
 
-static void list_remove(struct sl_tcp *tcp, uint32_t index)
+static void list_remove(struct sl_tcp_engine *tcp, uint32_t index)
 {
     struct tcp_time_wait *wait = tcp_wait_at(tcp, index);
 
@@ -31,14 +31,14 @@ static void list_remove(struct sl_tcp *tcp, uint32_t index)
         tcp_wait_at(tcp, wait->newer)->older = wait->older;
 }
 
-void tcp_time_wait_free(struct sl_tcp *tcp, uint32_t index)
+void tcp_time_wait_free(struct sl_tcp_engine *tcp, uint32_t index)
 {
     tcp_table_remove(tcp, &tcp_wait_at(tcp, index)->tuple, index | TCP_WAIT_BIT);
     list_remove(tcp, index);
     tcp_pool_put(&tcp->waits, index);
 }
 
-static uint32_t slot_get(struct sl_tcp *tcp)
+static uint32_t slot_get(struct sl_tcp_engine *tcp)
 {
     if (tcp->waits.used == tcp->waits.n) {
         tcp->counters.time_waits_evicted++;
@@ -47,7 +47,7 @@ static uint32_t slot_get(struct sl_tcp *tcp)
     return tcp_pool_get(&tcp->waits);
 }
 
-void tcp_time_wait_enter(struct sl_tcp *tcp, struct tcp_conn *conn)
+void tcp_time_wait_enter(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t index = slot_get(tcp);
     struct tcp_time_wait *wait = tcp_wait_at(tcp, index);
@@ -70,7 +70,7 @@ void tcp_time_wait_enter(struct sl_tcp *tcp, struct tcp_conn *conn)
     list_add(tcp, index);
 }
 
-void tcp_time_wait_expire(struct sl_tcp *tcp, uint64_t now_us)
+void tcp_time_wait_expire(struct sl_tcp_engine *tcp, uint64_t now_us)
 {
     for (unsigned i = 0; i < 4096; i++) {
         if (tcp->wait_oldest == TCP_NONE || tcp_wait_at(tcp, tcp->wait_oldest)->expires_us > now_us)
@@ -79,7 +79,7 @@ void tcp_time_wait_expire(struct sl_tcp *tcp, uint64_t now_us)
     }
 }
 
-static void answer(struct sl_tcp *tcp, const struct tcp_time_wait *wait, const struct sl_tcp_in *in)
+static void answer(struct sl_tcp_engine *tcp, const struct tcp_time_wait *wait, const struct sl_tcp_in *in)
 {
     struct tcp_options options = {0};
     struct sl_tcp_out out = {.src = in->dst,
@@ -112,7 +112,7 @@ static bool is_new_connection(const struct tcp_time_wait *wait, const struct sl_
     return tcp_seq_gt(in->seq, wait->rcv_nxt);
 }
 
-void tcp_time_wait_input(struct sl_tcp *tcp, uint32_t index, const struct sl_tcp_in *in,
+void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
                          const struct tcp_options *options)
 {
     struct tcp_time_wait *wait = tcp_wait_at(tcp, index);

@@ -12,7 +12,7 @@ bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times)
     return times >= conn->options->retries;
 }
 
-static void give_up(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void give_up(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     tcp->counters.timed_out++;
     tcp_send_reset(tcp, conn, tcp->now_us);
@@ -37,7 +37,7 @@ static uint64_t next_timeout(const struct tcp_conn *conn, uint64_t now_us)
 }
 
 // ---- SYN ----------------------------------------------------------------------------------------------------------
-static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void syn_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint8_t retries =
         conn->state == SL_TCP_SYN_SENT ? conn->options->syn_retries : conn->options->synack_retries;
@@ -60,7 +60,7 @@ static void syn_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
 }
 
 // ---- data ---------------------------------------------------------------------------------------------------------
-static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void data_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->sent_head == TCP_NONE) {
         conn->rtx = TCP_RTX_NONE;
@@ -82,7 +82,7 @@ static void data_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
     tcp_want_output(tcp, conn);
 }
 
-static void reorder_timeout(struct sl_tcp *tcp, struct tcp_conn *conn)
+static void reorder_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     struct tcp_options none = {0};
     struct tcp_ack_sample sample = {.now_us = tcp->now_us,
@@ -105,7 +105,7 @@ static bool forsaken(const struct tcp_conn *conn)
 }
 
 // RFC 9293 section 3.8.6.1: for as long as the peer answers (MUST-36, MUST-37); one that does not has the patience of data.
-static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void persist_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->rtx = TCP_RTX_NONE;
     if (conn->sent_head != TCP_NONE) {
@@ -129,7 +129,7 @@ static void persist_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t 
     tcp_want_output(tcp, conn);
 }
 
-static void rtx_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void rtx_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->rtx_us = TCP_NEVER;
     switch (conn->rtx) {
@@ -168,7 +168,7 @@ static uint64_t keepalive_due(const struct tcp_conn *conn)
     return due + (uint64_t)conn->probes * conn->options->keepalive_interval_ms * TCP_MS;
 }
 
-void tcp_slow_timer_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_slow_timer_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->slow_us = TCP_NEVER;
     if (waits_for_fin(conn))
@@ -179,7 +179,7 @@ void tcp_slow_timer_arm(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_
 }
 
 // RFC 9293 section 3.8.4: a probe is answered by whoever lives; so many without an answer in a row are the end.
-static void keepalive(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void keepalive(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (now_us < keepalive_due(conn) || conn->sent_head != TCP_NONE || conn->rtx == TCP_RTX_PERSIST) {
         if (conn->sent_head != TCP_NONE || conn->rtx == TCP_RTX_PERSIST)
@@ -203,7 +203,7 @@ static void keepalive(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us
     tcp_want_output(tcp, conn);
 }
 
-static void slow_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void slow_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->slow_us = TCP_NEVER;
     if (waits_for_fin(conn)) {
@@ -214,7 +214,7 @@ static void slow_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now
         keepalive(tcp, conn, now_us);
 }
 
-static void write_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+static void write_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->write_us = TCP_NEVER;
     if (!tcp_has(conn, TCP_WANT_WRITE) || conn->tx_head != TCP_NONE)
@@ -227,7 +227,7 @@ static void write_timeout(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t no
     tcp_event_add(tcp, conn, SL_TCP_WRITABLE);
 }
 
-void tcp_timers(struct sl_tcp *tcp, struct tcp_conn *conn, uint64_t now_us)
+void tcp_timers(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     if (conn->state == SL_TCP_CLOSED)
         return;

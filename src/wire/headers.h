@@ -93,6 +93,8 @@ static_assert(sizeof(struct sl_tcp) == 20, "RFC 9293");
 #define SL_TCP_PSH 0x08
 #define SL_TCP_ACK 0x10
 #define SL_TCP_URG 0x20
+#define SL_TCP_ECE 0x40 // RFC 3168
+#define SL_TCP_CWR 0x80
 
 struct sl_udp {
     sl_be16 sport, dport, len, checksum;

@@ -21,7 +21,7 @@
 #define SHORTS   20000u
 
 struct side {
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
     struct sl_tcp_out *out; // what it sent since last taken
     unsigned n_out, room;
     uint64_t cycles;

@@ -102,7 +102,7 @@ struct door {
     pthread_cond_t returned; // for whoever moves time
     uint64_t now_us;
     uint64_t calls; // counts entries: whether anybody is alive
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
     struct door_socket *sockets;
     struct door_packet *first, *last;
     struct door_waiter *waiters;

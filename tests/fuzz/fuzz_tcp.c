@@ -27,7 +27,7 @@ struct flight {
 };
 
 struct end {
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
     struct sl_tcp_conn *conn;
     uint32_t sent, read; // bytes of the application
     bool refuse, accepted;
@@ -377,7 +377,7 @@ static void step(void)
     }
 }
 
-static void must_hold(const struct sl_tcp *tcp)
+static void must_hold(const struct sl_tcp_engine *tcp)
 {
     const char *wrong = sl_tcp_check(tcp, NULL);
 

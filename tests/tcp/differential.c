@@ -63,7 +63,7 @@ static struct {
     bool v6;
 } want = {.connections = 2000, .at_once = 200, .seed = 1};
 
-static struct sl_tcp *tcp;
+static struct sl_tcp_engine *tcp;
 static struct sl_tcp_options options;
 static struct sl_ip our_ip, their_ip;
 static struct pair *pairs;

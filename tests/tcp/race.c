@@ -45,7 +45,7 @@ static struct {
 static struct flow flows[FLOWS_MAX];
 static unsigned n_flows;
 static struct netpath *paths[2]; // [to whom]
-static struct sl_tcp *tcp;
+static struct sl_tcp_engine *tcp;
 static struct sl_ip our_ip, receiver_ip;
 static int tun[2], listener;
 static uint8_t zeros[PIECE];

@@ -33,7 +33,7 @@ struct rig_segment { // that came out
 };
 
 struct rig {
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
     struct sl_tcp_listener *listener;
     uint64_t now_us;
     struct sl_ip local, remote;

@@ -23,7 +23,7 @@ struct lane { // one direction: what enters first leaves first
 };
 
 struct path {
-    struct sl_tcp *client, *server;
+    struct sl_tcp_engine *client, *server;
     uint64_t now_us, delay_us; // one way
     uint64_t busy_ns;          // nanoseconds; until then the bottleneck has work
     uint64_t queue_bytes;
@@ -94,7 +94,7 @@ static bool send_ack(void *context, const struct sl_tcp_out *out)
     return true;
 }
 
-static void leave(struct path *path, struct lane *lane, struct sl_tcp *to)
+static void leave(struct path *path, struct lane *lane, struct sl_tcp_engine *to)
 {
     while (lane->head != lane->tail && lane->packets[lane->head % PACKETS].due_us <= path->now_us) {
         const struct sl_tcp_out *out = &lane->packets[lane->head++ % PACKETS].out;
@@ -177,11 +177,11 @@ static void turn(struct path *path, struct flow *flows, uint32_t n, uint64_t lat
     sl_tcp_output(path->server, path->now_us);
 }
 
-static struct sl_tcp *engine(struct path *path, bool (*send)(void *, const struct sl_tcp_out *),
+static struct sl_tcp_engine *engine(struct path *path, bool (*send)(void *, const struct sl_tcp_out *),
                              uint64_t salt)
 {
     struct sl_tcp_config config;
-    struct sl_tcp *tcp;
+    struct sl_tcp_engine *tcp;
 
     rig_config(&config);
     config.entropy[0] ^= salt;
