@@ -74,7 +74,7 @@ struct sl_tcp_out { // a segment to send; everything in it is the engine's and v
 
 // Reads an IPv4 or IPv6 packet (from its IP header on) whose transport is TCP: lengths, header checksum and checksum
 // are checked. payload.owner and .charge are the caller's to set. 0; -EPROTO: not a sound TCP packet; -EBADMSG: a
-// checksum is wrong. `checked`: the checksums were verified elsewhere. Extension headers of IPv6 are not read.
+// checksum is wrong. `checked`: TCP's was verified elsewhere.
 int sl_tcp_read_packet(struct sl_tcp_in *in, const uint8_t *packet, size_t len_bytes, bool checked);
 // Writes IP and TCP header with right checksums (payload included) in front of where the payload is going to be. Don't
 // fragment is set. Returns the bytes written, at most SL_TCP_HEADERS_MAX.
