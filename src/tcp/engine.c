@@ -190,7 +190,8 @@ static void release_items(struct sl_tcp_engine *tcp, uint32_t *head)
     }
 }
 
-void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+// Everything but what a reader may still take.
+static void drop_unreadable(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     tcp_records_clear(tcp, conn);
     release_items(tcp, &conn->tx_head);
@@ -198,6 +199,11 @@ void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     tcp->tx_charge -= conn->tx_charge;
     conn->tx_charge = 0;
     tcp_reassemble_clear(tcp, conn);
+}
+
+void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+{
+    drop_unreadable(tcp, conn);
     release_items(tcp, &conn->rx_head);
     conn->rx_tail = TCP_NONE;
     tcp->rx_charge -= conn->rx_charge;
@@ -224,12 +230,6 @@ void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp
     tcp_trace_add(tcp, conn, TCP_TRACE_STATE, (uint8_t)state, 0);
 }
 
-// Who began it and never saw it established has not been given it: nobody is to be told.
-static bool nobody_to_tell(const struct tcp_conn *conn)
-{
-    return tcp_has(conn, TCP_ORPHAN);
-}
-
 void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
 {
     bool never_given = conn->state == SL_TCP_SYN_RECEIVED && tcp_has(conn, TCP_PASSIVE);
@@ -245,13 +245,8 @@ void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
     conn->write_us = TCP_NEVER;
     conn->error = error;
-    tcp_records_clear(tcp, conn);
-    release_items(tcp, &conn->tx_head);
-    conn->tx_tail = conn->tx_next = TCP_NONE;
-    tcp->tx_charge -= conn->tx_charge;
-    conn->tx_charge = 0;
-    tcp_reassemble_clear(tcp, conn);
-    if (never_given || nobody_to_tell(conn)) {
+    drop_unreadable(tcp, conn);
+    if (never_given || tcp_has(conn, TCP_ORPHAN)) { // nobody is there to be told
         tcp_conn_drop_queues(tcp, conn);
         tcp_conn_free(tcp, conn);
         return;

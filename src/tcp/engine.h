@@ -72,7 +72,6 @@ enum tcp_record_flag {
     TCP_SENT_EVER = 1 << 3,    // was repeated at least once
     TCP_SENT_FIN = 1 << 4,     // the last of its sequence numbers is the FIN's
     TCP_SENT_TIMED = 1 << 5,   // in the list by time
-    TCP_SENT_LIMITED = 1 << 6, // sent while the window was not the limit
 };
 
 struct tcp_record {   // a segment in flight, 40 bytes
@@ -104,7 +103,6 @@ enum tcp_conn_flag {
     TCP_FIN_SENT = 1 << 4,
     TCP_FIN_RECEIVED = 1 << 5, // and everything before it
     TCP_FIN_AHEAD = 1 << 6,    // a FIN came out of order: at rx_fin
-    TCP_ENDED_TOLD = 1 << 7,
     TCP_ACK_NOW = 1 << 8,
     TCP_ACK_DELAYED = 1 << 9,
     TCP_ECN_ON = 1 << 10,
@@ -230,7 +228,6 @@ struct tcp_conn {
     // -- the rest
     uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
     bool event_listed, output_listed;
-    uint8_t ts_shift;
     bool urgent; // rcv_up is in front of the reader
     int error;
     uint32_t ts_offset;
