@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "netlink/rtnl_socket.h"
 
 #ifndef NETLINK_GET_STRICT_CHK
 #define NETLINK_GET_STRICT_CHK 12
@@ -77,17 +78,6 @@ static int route_event(struct nl_msg *message, void *context)
     return NL_OK;
 }
 
-static struct nl_sock *open_socket(void)
-{
-    struct nl_sock *socket = nl_socket_alloc();
-
-    if (socket && nl_connect(socket, NETLINK_ROUTE) < 0) {
-        nl_socket_free(socket);
-        return NULL;
-    }
-    return socket;
-}
-
 int announce_routes_new(struct announce_routes **out, struct sl_error *error)
 {
     struct announce_routes *routes = calloc(1, sizeof(*routes));
@@ -95,8 +85,8 @@ int announce_routes_new(struct announce_routes **out, struct sl_error *error)
 
     if (!routes)
         return sl_error_set(error, -ENOMEM, "out of memory");
-    routes->request = open_socket();
-    routes->events = open_socket();
+    routes->request = rtnl_socket_open();
+    routes->events = rtnl_socket_open();
     if (!routes->request || !routes->events ||
         nl_socket_add_memberships(routes->events, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, 0) < 0) {
         announce_routes_free(routes);
@@ -106,9 +96,7 @@ int announce_routes_new(struct announce_routes **out, struct sl_error *error)
     setsockopt(nl_socket_get_fd(routes->request), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
     // The host may have a million routes that change: what is missed costs a look at all of them.
     nl_socket_set_buffer_size(routes->events, EVENT_BYTES, 0);
-    nl_socket_disable_seq_check(routes->events);
-    nl_socket_set_nonblocking(routes->events);
-    nl_socket_modify_cb(routes->events, NL_CB_VALID, NL_CB_CUSTOM, route_event, routes);
+    rtnl_socket_listen(routes->events, route_event, routes);
     *out = routes;
     return 0;
 }

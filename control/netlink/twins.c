@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "config/text.h"
 #include "netlink/twin_routes.h"
+#include "netlink/rtnl_socket.h"
 #include "netlink/twins.h"
 
 #ifndef IFA_PROTO
@@ -57,17 +58,6 @@ static int link_event(struct nl_msg *message, void *context)
     return NL_OK;
 }
 
-static struct nl_sock *open_socket(void)
-{
-    struct nl_sock *socket = nl_socket_alloc();
-
-    if (socket && nl_connect(socket, NETLINK_ROUTE) < 0) {
-        nl_socket_free(socket);
-        return NULL;
-    }
-    return socket;
-}
-
 int twins_new(twins_changed_fn changed, void *context, struct twins **out, struct sl_error *error)
 {
     struct twins *twins = calloc(1, sizeof(*twins));
@@ -76,15 +66,13 @@ int twins_new(twins_changed_fn changed, void *context, struct twins **out, struc
         return sl_error_set(error, -ENOMEM, "out of memory");
     twins->changed = changed;
     twins->context = context;
-    twins->request = open_socket();
-    twins->events = open_socket();
+    twins->request = rtnl_socket_open();
+    twins->events = rtnl_socket_open();
     if (!twins->request || !twins->events || nl_socket_add_membership(twins->events, RTNLGRP_LINK) < 0) {
         twins_free(twins);
         return sl_error_set(error, -EPERM, "no netlink socket: is AF_NETLINK forbidden in the unit file?");
     }
-    nl_socket_disable_seq_check(twins->events);
-    nl_socket_set_nonblocking(twins->events);
-    nl_socket_modify_cb(twins->events, NL_CB_VALID, NL_CB_CUSTOM, link_event, twins);
+    rtnl_socket_listen(twins->events, link_event, twins);
     *out = twins;
     return 0;
 }
