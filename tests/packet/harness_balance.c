@@ -192,6 +192,27 @@ struct sl_balance_member_counters harness_balance_member_sum(const struct harnes
     return sum;
 }
 
+struct harness_balance *harness_balance_way(uint32_t workers, enum sl_balance_way way, uint32_t members)
+{
+    struct harness_balance *b = harness_balance_new(workers, 256);
+
+    harness_balance_simple(b, SL_BALANCE_MAGLEV, members);
+    b->pool[0].way = way;
+    b->pool[0].source_count = b->input.source_count = 2;
+    b->source[0] = harness_ip_of(BALANCE_SOURCE);
+    b->source[1] = harness_ip_of(BALANCE_SOURCE_V6);
+    b->pool[0].tunnel_port = way == SL_BALANCE_GUE ? 6080 : 0;
+    return b;
+}
+
+struct rte_mbuf *harness_balance_at(struct harness_balance *b, uint32_t worker, uint16_t in, struct rte_mbuf *frame,
+                                    uint16_t out)
+{
+    harness_send_to(b->h, worker, in, &frame, 1);
+    harness_settle(b->h);
+    return harness_sent(b->h, out);
+}
+
 struct rte_mbuf *harness_balance_through(struct harness_balance *b, uint16_t in, struct rte_mbuf *frame,
                                          uint16_t out)
 {

@@ -23,6 +23,9 @@
 #define BALANCE_CLIENT    "192.0.2.7"
 #define BALANCE_CLIENT_V6 "2001:db8:9::9"
 
+#define BALANCE_SOURCE    "198.51.100.107" // of full NAT and of tunnels
+#define BALANCE_SOURCE_V6 "2001:db8:100::1"
+
 #define BALANCE_TEST_PARTS 512
 
 struct harness_balance {
@@ -57,6 +60,8 @@ void harness_balance_listen(struct harness_balance *b, uint32_t service, const c
                             uint16_t first, uint16_t last);
 // So many members 10.1.0.1, ... of weight 1, port 8080, behind TCP and UDP 80 of BALANCE_VIP.
 void harness_balance_simple(struct harness_balance *b, enum sl_balance_method method, uint32_t members);
+// One pool of so many members behind BALANCE_VIP, reached in this way from the sources above.
+struct harness_balance *harness_balance_way(uint32_t workers, enum sl_balance_way way, uint32_t members);
 // A generation with the table as it is now.
 void harness_balance_ready(struct harness_balance *b);
 // A change in place, as control makes it, and what workers do about it.
@@ -70,6 +75,9 @@ struct sl_balance_member_counters harness_balance_member_sum(const struct harnes
 // A frame through worker 0, what left by `out` with right checksums (of either family); NULL: nothing did.
 struct rte_mbuf *harness_balance_through(struct harness_balance *b, uint16_t in, struct rte_mbuf *frame,
                                          uint16_t out);
+// A frame that arrives at this worker; as it left by `out`, unchecked.
+struct rte_mbuf *harness_balance_at(struct harness_balance *b, uint32_t worker, uint16_t in, struct rte_mbuf *frame,
+                                    uint16_t out);
 // The member that a packet from the client's port to the service gets to: last byte of its address; 0: none.
 uint32_t harness_balance_udp(struct harness_balance *b, const char *client, uint16_t sport);
 uint32_t harness_balance_tcp(struct harness_balance *b, const char *client, uint16_t sport, uint8_t flags);
