@@ -141,13 +141,25 @@ static void note_ecn_echo(struct sl_tcp_engine *tcp, struct tcp_conn *conn, cons
     }
 }
 
-// The acknowledgement that ends a recovery counts for what it delivered itself: the rest was paid for by PRR.
-static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample, bool recovered)
+// What an acknowledgement counts for where something was lost: what it delivered itself. The one that ends a recovery
+// covers what PRR paid for; one after a timeout what had arrived before it, and without SACK nobody knows how much of it
+// did (RFC 3465 section 2.3: one segment).
+static uint32_t counted(const struct tcp_conn *conn, const struct tcp_ack_sample *sample, uint8_t before)
 {
     uint32_t delivered = conn->snd_una + conn->sacked - sample->prior_una - sample->prior_sacked;
+
+    if (before == TCP_OPEN)
+        return sample->acked;
+    if (before == TCP_LOSS && !tcp_has(conn, TCP_SACK_ON))
+        delivered = conn->snd_mss;
+    return tcp_min_u32(delivered, sample->acked);
+}
+
+static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample, uint8_t before)
+{
     struct tcp_cc_ack ack = {
         .now_us = sample->now_us,
-        .acked = recovered ? tcp_min_u32(delivered, sample->acked) : sample->acked,
+        .acked = counted(conn, sample, before),
         .in_flight = sample->prior_pipe,
         .rtt_us = (uint32_t)(sample->rtt_us && !sample->repeated_ack ? sample->rtt_us : sample->sack_rtt_us),
         .srtt_us = conn->srtt_us,
@@ -216,7 +228,7 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    grow(conn, &sample, before == TCP_RECOVERY || before == TCP_CWR);
+    grow(conn, &sample, before);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);
     tcp_want_output(tcp, conn);

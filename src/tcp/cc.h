@@ -56,14 +56,14 @@ struct tcp_cc {
     uint32_t acked_bytes;                // of appropriate byte counting, RFC 3465, RFC 5681 equation 3
     struct tcp_hystart hystart;
     struct {
-        uint64_t epoch_us;                          // 0: no epoch
-        float k_s;                                  // seconds
-        float w_max, cwnd_epoch;                    // segments
-        double w_est; // segments; grows by less than a float of large windows can tell apart
-        float prior_w_max, prior_k_s;
+        uint64_t epoch_us;            // 0: no epoch
+        float k_s, prior_k_s;         // seconds
+        float w_max, prior_w_max;     // segments
+        double w_est, prior_w_est;    // segments; grows by less than a float of large windows can tell apart
         uint64_t prior_epoch_us;
-        uint64_t idle_us; // since when the window was not what limited; 0: it is
-        float growth;     // bytes, below one
+        uint64_t idle_us;    // since when the window was not what limited; 0: it is
+        float growth;        // bytes, below one
+        uint32_t older_cwnd; // prior_cwnd of the reduction before the last
     } cubic;
 };
 
@@ -79,5 +79,7 @@ void tcp_cc_start(struct tcp_cc *cc, const struct tcp_cc_ops *ops, uint32_t mss)
 // Slow start and HyStart++ (cc_slow_start.c), for the two of them: returns the bytes of `ack->acked` that were not
 // used up in slow start and are left for congestion avoidance.
 uint32_t tcp_cc_slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *ack);
+// The same where the window must not grow: round trips are watched all the same, and rounds end (RFC 9406 section 4.2).
+void tcp_cc_slow_start_idle(struct tcp_cc *cc, const struct tcp_cc_ack *ack);
 
 #endif

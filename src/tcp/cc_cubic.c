@@ -38,7 +38,7 @@ static void epoch_begin(struct tcp_cc *cc, uint64_t now_us)
     float cwnd = segments(cc, cc->cwnd);
 
     cc->cubic.epoch_us = now_us;
-    cc->cubic.cwnd_epoch = cc->cubic.w_est = cwnd;
+    cc->cubic.w_est = cwnd;
     if (cc->cubic.w_max < cwnd) {
         cc->cubic.w_max = cwnd;
         cc->cubic.k_s = 0;
@@ -94,6 +94,7 @@ static void acked(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
     if (!ack->cwnd_limited) { // section 5.8: time during which the sender did not use the window does not count
         if (cc->cubic.epoch_us && !cc->cubic.idle_us)
             cc->cubic.idle_us = ack->now_us;
+        tcp_cc_slow_start_idle(cc, ack);
         return;
     }
     if (cc->cubic.idle_us && cc->cubic.epoch_us)
@@ -113,9 +114,11 @@ static void reduce(struct tcp_cc *cc, uint32_t in_flight)
     float cwnd = segments(cc, cc->cwnd), flight = segments(cc, in_flight < cc->cwnd ? in_flight : cc->cwnd);
     uint32_t least = 2 * cc->mss;
 
+    cc->cubic.older_cwnd = cc->prior_cwnd;
     cc->prior_cwnd = cc->cwnd;
     cc->prior_ssthresh = cc->ssthresh;
     cc->cubic.prior_w_max = cc->cubic.w_max;
+    cc->cubic.prior_w_est = cc->cubic.w_est;
     cc->cubic.prior_k_s = cc->cubic.k_s;
     cc->cubic.prior_epoch_us = cc->cubic.epoch_us;
     cc->cubic.w_max = cwnd < cc->cubic.w_max && cc->cubic.epoch_us ? cwnd * (1 + BETA) / 2 : cwnd;
@@ -139,14 +142,16 @@ static void timeout(struct tcp_cc *cc, uint64_t now_us, uint32_t in_flight)
     cc->cubic.w_max = 0; // section 4.8: where the next epoch begins is its W_max, K is 0
 }
 
-// Section 4.9.
+// Section 4.9. cwnd_prior, at which the Reno estimate grows as fast as Reno, is of the reduction before again.
 static void undo(struct tcp_cc *cc, uint64_t now_us)
 {
     (void)now_us;
     if (cc->cwnd < cc->prior_cwnd)
         cc->cwnd = cc->prior_cwnd;
+    cc->prior_cwnd = cc->cubic.older_cwnd;
     cc->ssthresh = cc->prior_ssthresh;
     cc->cubic.w_max = cc->cubic.prior_w_max;
+    cc->cubic.w_est = cc->cubic.prior_w_est;
     cc->cubic.k_s = cc->cubic.prior_k_s;
     cc->cubic.epoch_us = cc->cubic.prior_epoch_us;
 }

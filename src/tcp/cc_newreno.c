@@ -11,8 +11,10 @@ static void acked(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 {
     uint32_t left;
 
-    if (!ack->cwnd_limited)
+    if (!ack->cwnd_limited) {
+        tcp_cc_slow_start_idle(cc, ack);
         return;
+    }
     left = cc->cwnd < cc->ssthresh ? tcp_cc_slow_start(cc, ack) : ack->acked;
     cc->acked_bytes += left;
     while (cc->acked_bytes >= cc->cwnd) {

@@ -78,6 +78,12 @@ static void watch(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
         round_begins(hystart, ack);
 }
 
+void tcp_cc_slow_start_idle(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
+{
+    if (cc->cwnd < cc->ssthresh)
+        watch(cc, ack);
+}
+
 uint32_t tcp_cc_slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 {
     uint32_t growth = ack->acked < GROWTH_LIMIT * cc->mss ? ack->acked : GROWTH_LIMIT * cc->mss, room;

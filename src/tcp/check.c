@@ -95,11 +95,14 @@ static const char *check_receive_queue(const struct sl_tcp_engine *tcp, const st
     }
     MUST(conn->rx_tail == last);
     MUST(conn->rx_unread == unread);
-    for (uint32_t r = conn->rx_ranges; r != TCP_NONE; r = tcp_item_at(tcp, r)->next_range) {
+    for (uint32_t r = tcp_range_first(tcp, conn->rx_ranges); r != TCP_NONE;
+         r = tcp_range_find(tcp, conn->rx_ranges, before + 1)) {
         const union tcp_item *range = tcp_item_at(tcp, r);
         uint32_t at = range->start;
 
         MUST(tcp_seq_gt(range->start, before));
+        MUST(range->left == TCP_NONE || tcp_item_at(tcp, range->left)->priority <= range->priority);
+        MUST(range->right == TCP_NONE || tcp_item_at(tcp, range->right)->priority <= range->priority);
         MUST(tcp_seq_le(range->end, conn->rcv_edge));
         for (uint32_t i = range->head; i != TCP_NONE; i = tcp_item_at(tcp, i)->next) {
             MUST(tcp_item_at(tcp, i)->seq == at);

@@ -4,7 +4,7 @@
 //     input.c  finds the connection, checks in the order of RFC 9293 section 3.10.7
 //       syn.c      LISTEN, SYN-SENT, SYN-RECEIVED, cookies        time_wait.c  tuples that wait
 //       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, cc_*.c
-//       receive.c  what the payload brings: reassemble.c (out of order), window, when to acknowledge
+//       receive.c  what the payload brings: reassemble.c (out of order, ranges.c), window, when to acknowledge
 //     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
 //
 // Everything is an index into an array made at start. One thread.
@@ -27,8 +27,7 @@
     88u // of what we send: a peer that asks for less costs us more than it gets (CVE-2019-11479)
 #define TCP_MTU_MIN    576u  // below which no ICMP error takes us (RFC 1191 section 3, and Linux's min_pmtu)
 #define TCP_MTU_MIN_V6 1280u // RFC 8200 section 5
-#define TCP_RANGES_MAX                                                                                       \
-    64u // ranges out of order of a connection: what a segment may cost is bounded (CVE-2018-5390)
+#define TCP_RANGES_MAX 8192u      // ranges out of order of a connection
 #define TCP_SACK_STEPS 2048u      // records looked at for one acknowledgement's SACK blocks, at most
 #define TCP_WINDOW_MAX (1u << 30) // RFC 7323 section 2.3
 
@@ -60,8 +59,9 @@ union tcp_item { // 32 bytes
     };
     struct { // a range of a receive queue out of order; its items follow each other without a gap
         uint32_t start, end;
-        uint32_t head, tail; // items
-        uint32_t next_range;
+        uint32_t head, tail;  // items
+        uint32_t left, right; // ranges.c
+        uint32_t priority;
     };
 };
 
@@ -145,13 +145,14 @@ struct tcp_conn {
     uint32_t rx_charge; // bytes that all its received buffers hold
     uint32_t rx_limit;  // window that is aimed at, bytes
     uint32_t rx_head, rx_tail;
-    uint32_t rx_ranges; // first range, by sequence
+    uint32_t rx_ranges; // root of their tree
+    uint32_t n_ranges;
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
     uint32_t rx_fin;
     uint32_t rcv_up; // first byte that is not urgent, where `urgent`
     uint16_t rcv_mss; // largest segment lately seen
-    uint8_t n_ranges, n_sacks;
+    uint8_t n_sacks;
     uint8_t rcv_wscale, snd_wscale;
     uint8_t quick_acks;                   // segments left to be acknowledged at once
     uint8_t full_segments;                // full ones since the last ACK
@@ -526,6 +527,13 @@ void tcp_rtx_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
 void tcp_persist_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
 uint64_t tcp_rto_backed_off(const struct tcp_conn *conn);
 void tcp_pace_rate(struct tcp_conn *conn);
+
+// ---- ranges.c: TCP_NONE where there is none; root is a connection's rx_ranges -----------------------------------------
+uint32_t tcp_range_find(const struct sl_tcp_engine *tcp, uint32_t root, uint32_t seq); // first with its end at or behind seq
+uint32_t tcp_range_first(const struct sl_tcp_engine *tcp, uint32_t root);
+uint32_t tcp_range_last(const struct sl_tcp_engine *tcp, uint32_t root);
+void tcp_range_insert(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
+void tcp_range_remove(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
 
 // ---- receive.c, reassemble.c ----------------------------------------------------------------------------------------
 bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payload out of order: at most TCP_RANGES_MAX ranges, sorted, each a chain of items without a gap. A segment is cut to
-// what no range has yet; one that covers whole ranges replaces them. So what a segment costs is bounded by the number of
-// ranges, and by the items it frees. The SACK blocks to tell (RFC 2018 section 4) are kept beside, latest first.
+// Payload out of order: ranges in a tree (ranges.c), each a chain of items without a gap. A segment is cut to what no range
+// has yet; one that covers whole ranges replaces them. So a segment costs a way down the tree, and one for each range that
+// it ends, which some other segment had begun. The SACK blocks to tell (RFC 2018 section 4) are kept beside, latest first.
 //
 //     rcv_nxt ····· [range]·······[range]··[range]·········· rcv_edge
 #include "tcp/engine.h"
@@ -25,12 +25,10 @@ static void items_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_
     }
 }
 
-// Takes the range that *link names out of the chain and frees it; its items too where asked.
-static void range_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, bool with_items)
+// Takes a range out of the tree and frees it; its items too where asked.
+static void range_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index, bool with_items)
 {
-    uint32_t index = *link;
-
-    *link = at(tcp, index)->next_range;
+    tcp_range_remove(tcp, &conn->rx_ranges, index);
     if (with_items)
         items_free(tcp, conn, at(tcp, index)->head);
     tcp_pool_put(&tcp->items, index);
@@ -40,7 +38,7 @@ static void range_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_
 void tcp_reassemble_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     while (conn->rx_ranges != TCP_NONE)
-        range_free(tcp, conn, &conn->rx_ranges, true);
+        range_free(tcp, conn, conn->rx_ranges, true);
     conn->n_sacks = 0;
 }
 
@@ -106,36 +104,23 @@ static uint32_t item_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const
     return index;
 }
 
-static uint32_t *last_range(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
-{
-    uint32_t *link = &conn->rx_ranges;
-
-    while (at(tcp, *link)->next_range != TCP_NONE)
-        link = &at(tcp, *link)->next_range;
-    return link;
-}
-
 void tcp_reassemble_drop_last(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
-    uint32_t *link = last_range(tcp, conn);
+    uint32_t last = tcp_range_last(tcp, conn->rx_ranges);
 
     for (unsigned i = 0; i < conn->n_sacks;)
-        if (tcp_seq_ge(conn->sacks[i].start, at(tcp, *link)->start))
+        if (tcp_seq_ge(conn->sacks[i].start, at(tcp, last)->start))
             sack_remove(conn, i); // reneging, as RFC 2018 section 8 permits
         else
             i++;
-    range_free(tcp, conn, link, true);
+    range_free(tcp, conn, last, true);
 }
 
-// Whether a new range may be begun: the furthest one gives way where there are too many, being of least use.
-static bool range_room(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t seq)
+// Whether a new range may be begun. None that was told gives way for it: the peer would have to find that out (RFC 2018
+// section 8). Of the references that are left a connection may take a quarter for this, so there are some for the bytes.
+static bool range_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
-    if (conn->n_ranges < TCP_RANGES_MAX)
-        return true;
-    if (tcp_seq_gt(seq, at(tcp, *last_range(tcp, conn))->start))
-        return false;
-    tcp_reassemble_drop_last(tcp, conn);
-    return true;
+    return conn->n_ranges < tcp_min_u32(TCP_RANGES_MAX, (tcp->items.n - tcp->items.used) / 4);
 }
 
 static uint32_t range_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
@@ -143,8 +128,6 @@ static uint32_t range_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, cons
 {
     uint32_t range, item;
 
-    if (!range_room(tcp, conn, seq))
-        return TCP_NONE;
     range = tcp_pool_get(&tcp->items);
     if (range == TCP_NONE)
         return TCP_NONE;
@@ -154,34 +137,44 @@ static uint32_t range_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, cons
         return TCP_NONE;
     }
     *at(tcp, range) = (union tcp_item){
-        .start = seq, .end = seq + chunk->len, .head = item, .tail = item, .next_range = TCP_NONE};
+        .start = seq, .end = seq + chunk->len, .head = item, .tail = item};
+    tcp_range_insert(tcp, &conn->rx_ranges, range);
     conn->n_ranges++;
     return range;
+}
+
+static uint32_t range_behind(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, uint32_t end)
+{
+    return tcp_range_find(tcp, conn->rx_ranges, end + 1);
 }
 
 // Appends `index`'s following range to it where they touch.
 static void join_next(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index)
 {
     union tcp_item *range = at(tcp, index);
-    uint32_t next = range->next_range;
+    uint32_t next = range_behind(tcp, conn, range->end), end;
 
     if (next == TCP_NONE || at(tcp, next)->start != range->end)
         return;
     at(tcp, range->tail)->next = at(tcp, next)->head;
     range->tail = at(tcp, next)->tail;
-    range->end = at(tcp, next)->end;
-    range_free(tcp, conn, &range->next_range, false);
+    end = at(tcp, next)->end;
+    range_free(tcp, conn, next, false);
+    range->end = end;
 }
 
-// Ranges that lie wholly inside [seq, end) go: the segment has their bytes as well.
-static void drop_covered(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, uint32_t seq,
-                         uint32_t end)
+// Ranges that begin in [seq, end) and lie wholly inside it go: the segment has their bytes as well. Returns the first one
+// behind them.
+static uint32_t drop_covered(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t next, uint32_t end)
 {
-    while (*link != TCP_NONE && tcp_seq_ge(at(tcp, *link)->start, seq) &&
-           tcp_seq_le(at(tcp, *link)->end, end)) {
-        tell_duplicate(tcp, conn, at(tcp, *link)->start, at(tcp, *link)->end);
-        range_free(tcp, conn, link, true);
+    while (next != TCP_NONE && tcp_seq_le(at(tcp, next)->end, end)) {
+        uint32_t gone = next;
+
+        tell_duplicate(tcp, conn, at(tcp, gone)->start, at(tcp, gone)->end);
+        next = range_behind(tcp, conn, at(tcp, gone)->end);
+        range_free(tcp, conn, gone, true);
     }
+    return next;
 }
 
 static bool range_extend(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index,
@@ -197,43 +190,40 @@ static bool range_extend(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint3
     return true;
 }
 
-// `*link` names the first range whose end is at or behind seq. The chunk is cut to lie between what is there.
-static bool put_cut(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *link, struct sl_tcp_chunk chunk,
+// `index` is the first range whose end is at or behind seq. The chunk is cut to lie between what is there.
+static bool put_cut(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t index, struct sl_tcp_chunk chunk,
                     uint32_t seq)
 {
-    bool behind = *link != TCP_NONE &&
-                  tcp_seq_le(at(tcp, *link)->start, seq); // it begins in or right behind this range
-    uint32_t index;
+    bool behind = index != TCP_NONE && tcp_seq_le(at(tcp, index)->start, seq); // it begins in or right behind it
+    uint32_t next = index;
 
     if (behind) {
-        uint32_t old = at(tcp, *link)->end - seq;
+        uint32_t old = at(tcp, index)->end - seq;
 
         tell_duplicate(tcp, conn, seq, seq + tcp_min_u32(old, chunk.len));
         if (old >= chunk.len) {
-            sack_first(conn, at(tcp, *link)->start, at(tcp, *link)->end);
+            sack_first(conn, at(tcp, index)->start, at(tcp, index)->end);
             return false;
         }
         chunk.data += old;
         chunk.len -= old;
         seq += old;
+        next = range_behind(tcp, conn, seq);
+    } else if (!range_room(tcp, conn)) {
+        tcp->counters.refused_memory++;
+        return false;
     }
-    drop_covered(tcp, conn, behind ? &at(tcp, *link)->next_range : link, seq, seq + chunk.len);
-    uint32_t next = behind ? at(tcp, *link)->next_range : *link;
+    next = drop_covered(tcp, conn, next, seq + chunk.len);
     if (next != TCP_NONE && tcp_seq_gt(seq + chunk.len, at(tcp, next)->start)) {
         tell_duplicate(tcp, conn, at(tcp, next)->start, seq + chunk.len);
         chunk.len = at(tcp, next)->start - seq;
     }
-    if (behind) {
-        index = *link;
-        if (!range_extend(tcp, conn, index, &chunk, seq))
-            return false;
-    } else {
+    if (behind && !range_extend(tcp, conn, index, &chunk, seq))
+        return false;
+    if (!behind)
         index = range_new(tcp, conn, &chunk, seq);
-        if (index == TCP_NONE)
-            return false;
-        at(tcp, index)->next_range = *link; // range_room may have freed the last one: read again
-        *link = index;
-    }
+    if (index == TCP_NONE)
+        return false;
     join_next(tcp, conn, index);
     sack_first(conn, at(tcp, index)->start, at(tcp, index)->end);
     return true;
@@ -242,11 +232,7 @@ static bool put_cut(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t *
 bool tcp_reassemble_put(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_chunk *chunk,
                         uint32_t seq)
 {
-    uint32_t *link = &conn->rx_ranges;
-
-    while (*link != TCP_NONE && tcp_seq_lt(at(tcp, *link)->end, seq))
-        link = &at(tcp, *link)->next_range;
-    return put_cut(tcp, conn, link, *chunk, seq);
+    return put_cut(tcp, conn, tcp_range_find(tcp, conn->rx_ranges, seq), *chunk, seq);
 }
 
 // ---- taking -----------------------------------------------------------------------------------------------------
@@ -270,9 +256,9 @@ static void cut_front(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t
     }
 }
 
-static void take_first(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+static void take_first(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t range)
 {
-    uint32_t range = conn->rx_ranges, end = at(tcp, range)->end;
+    uint32_t end = at(tcp, range)->end;
 
     cut_front(tcp, conn, range);
     if (at(tcp, range)->head != TCP_NONE) {
@@ -286,19 +272,20 @@ static void take_first(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
         tcp->counters.bytes_in += end - conn->rcv_nxt;
         conn->rcv_nxt = end;
     }
-    range_free(tcp, conn, &conn->rx_ranges, false);
+    range_free(tcp, conn, range, false);
 }
 
 void tcp_reassemble_take(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
-    uint32_t before = conn->rcv_nxt;
+    uint32_t before = conn->rcv_nxt, first;
 
-    while (conn->rx_ranges != TCP_NONE && tcp_seq_le(at(tcp, conn->rx_ranges)->start, conn->rcv_nxt)) {
-        union tcp_item *range = at(tcp, conn->rx_ranges);
+    while ((first = tcp_range_first(tcp, conn->rx_ranges)) != TCP_NONE &&
+           tcp_seq_le(at(tcp, first)->start, conn->rcv_nxt)) {
+        const union tcp_item *range = at(tcp, first);
 
         if (tcp_seq_lt(range->start, before))
             tell_duplicate(tcp, conn, range->start, tcp_seq_min(range->end, conn->rcv_nxt));
-        take_first(tcp, conn);
+        take_first(tcp, conn, first);
     }
     sacks_trim(conn);
 }

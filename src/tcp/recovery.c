@@ -21,12 +21,13 @@ static void prr_begin(struct tcp_conn *conn, uint32_t flight)
     conn->high_seq = conn->snd_nxt;
 }
 
+// Repetitions of the recovery before this one may be on their way still: their echoes and duplicates are of no original.
 static void undo_begin(struct tcp_conn *conn)
 {
     conn->flags |= TCP_UNDO;
     conn->undo_una = conn->snd_una;
-    conn->undo_retrans = -1; // nothing repeated yet
-    conn->retrans_ts = 0;
+    conn->undo_retrans = conn->retrans ? (int32_t)in_segments(conn, conn->retrans) : -1; // -1: nothing repeated yet
+    conn->retrans_ts = conn->retrans ? conn->retrans_ts : 0;
 }
 
 // What was in flight as the acknowledgement came, that which tells of the loss (RFC 5681 equation 4).
@@ -142,6 +143,11 @@ static bool try_undo(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const str
 }
 
 // ---- without SACK -----------------------------------------------------------------------------------------------
+static bool is_duplicate(const struct tcp_conn *conn, const struct tcp_ack_sample *sample)
+{
+    return sample->same_ack && !sample->has_data && !sample->window_changed && conn->sent_head != TCP_NONE;
+}
+
 // Each duplicate ACK says that a segment has arrived: counted in `sacked`, so that the pipe shrinks and limited transmit
 // (RFC 3042) comes about by itself.
 static void count_duplicate(struct tcp_conn *conn)
@@ -181,10 +187,7 @@ static void lose_head(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 
 static void without_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
-    bool duplicate =
-        sample->same_ack && !sample->has_data && !sample->window_changed && conn->sent_head != TCP_NONE;
-
-    if (duplicate)
+    if (is_duplicate(conn, sample))
         count_duplicate(conn);
     else if (sample->acked)
         forget_duplicates(conn, sample);
@@ -242,12 +245,16 @@ static void prr(struct tcp_conn *conn, uint32_t delivered, const struct tcp_ack_
 }
 
 // ---- the states ---------------------------------------------------------------------------------------------------
-// RFC 5682 section 3: after a timeout, new data first; what then arrives of the old tells that it was not lost.
+// RFC 5682 section 3.1: after a timeout, new data first; what then arrives of the old tells that it was not lost. What
+// arrives before the first repetition is acknowledged tells nothing (Linux takes it for enough): what stood behind a hole
+// was late, or was acknowledged along with what filled it.
 static bool loss_frto(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
+    bool third_step = sample->prior_una != conn->frto_una;
+
     if (!tcp_has(conn, TCP_FRTO))
         return false;
-    if (sample->original && (sample->acked || sample->sacked)) {
+    if (third_step && sample->original && (sample->acked || sample->sacked)) {
         undo(tcp, conn, sample->now_us, UNDO_FRTO); // step 3b
         return true;
     }
@@ -260,6 +267,8 @@ static bool loss_frto(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const st
             conn->flags &= ~(uint32_t)TCP_FRTO;
         else
             conn->high_seq = conn->snd_nxt;
+    } else if (!third_step && !tcp_has(conn, TCP_SACK_ON) && is_duplicate(conn, sample)) {
+        conn->flags &= ~(uint32_t)TCP_FRTO; // section 2.1 step 2a
     }
     return false;
 }

@@ -202,6 +202,52 @@ static void s4_9_undo_restores_everything(void **state)
     assert_int_equal(cc.cubic.epoch_us, before.cubic.epoch_us);
 }
 
+// In the Reno-friendly region it is the estimate that makes the window: as if nothing had been lost.
+static void s4_9_after_undo_the_window_goes_on_as_if_nothing_was(void **state)
+{
+    for (unsigned start = 20; start <= 500; start += 240) {
+        struct tcp_cc twin;
+        uint64_t then_us;
+
+        lose_at(start);
+        for (unsigned i = 0; i < 12; i++)
+            round_trip(true);
+        twin = cc;
+        cc.ops->congestion(&cc, now_us, cc.cwnd, false);
+        cc.cwnd = cc.ssthresh;
+        cc.ops->undo(&cc, now_us);
+        then_us = now_us;
+        for (unsigned i = 0; i < 40; i++)
+            round_trip(true);
+        now_us = then_us;
+        struct tcp_cc undone = cc;
+        cc = twin;
+        for (unsigned i = 0; i < 40; i++)
+            round_trip(true);
+        assert_in_range(undone.cwnd, cc.cwnd - 2, cc.cwnd + 2);
+        assert_true(fabs(undone.cubic.w_est - cc.cubic.w_est) < 0.01);
+    }
+}
+
+static void s4_9_after_an_undone_timeout_too(void **state)
+{
+    struct tcp_cc before;
+
+    lose_at(20);
+    for (unsigned i = 0; i < 12; i++)
+        round_trip(true);
+    before = cc;
+    cc.ops->timeout(&cc, now_us, cc.cwnd);
+    cc.cwnd = MSS;
+    while (cc.cwnd < cc.ssthresh)
+        round_trip(true);
+    round_trip(true); // another epoch, another estimate
+    cc.ops->undo(&cc, now_us);
+    assert_int_equal(cc.cwnd, before.cwnd);
+    assert_int_equal(cc.prior_cwnd, before.prior_cwnd);
+    assert_true(cc.cubic.w_est == before.cubic.w_est && cc.cubic.w_max == before.cubic.w_max);
+}
+
 static void s5_8_time_in_which_the_window_was_not_used_does_not_count(void **state)
 {
     double before;
@@ -247,6 +293,8 @@ int main(void)
         TEST(s4_4_one_ack_s_target_is_half_more_at_most),
         TEST(s4_8_after_a_timeout_k_is_0_from_where_avoidance_begins),
         TEST(s4_9_undo_restores_everything),
+        TEST(s4_9_after_undo_the_window_goes_on_as_if_nothing_was),
+        TEST(s4_9_after_an_undone_timeout_too),
         TEST(s5_8_time_in_which_the_window_was_not_used_does_not_count),
         TEST(s5_8_nor_does_an_idle_time_which_counts_once),
     };

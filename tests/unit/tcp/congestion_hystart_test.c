@@ -16,13 +16,13 @@ static int up(void **state)
 }
 
 // One round: everything in flight is acknowledged, `acks` of them with a round trip of rtt_us.
-static void round_of(unsigned acks, uint32_t rtt_us)
+static void any_round_of(unsigned acks, uint32_t rtt_us, bool limited)
 {
     uint32_t end = snd_nxt;
 
     for (unsigned i = 0; i < acks; i++) {
         struct tcp_cc_ack ack = {
-            .acked = MSS, .in_flight = cc.cwnd, .rtt_us = rtt_us, .srtt_us = rtt_us, .cwnd_limited = true};
+            .acked = MSS, .in_flight = cc.cwnd, .rtt_us = rtt_us, .srtt_us = rtt_us, .cwnd_limited = limited};
 
         snd_una = i + 1 == acks ? end : snd_una + 1;
         snd_nxt += MSS;
@@ -30,6 +30,11 @@ static void round_of(unsigned acks, uint32_t rtt_us)
         ack.snd_nxt = snd_nxt;
         cc.ops->acked(&cc, &ack);
     }
+}
+
+static void round_of(unsigned acks, uint32_t rtt_us)
+{
+    any_round_of(acks, rtt_us, true);
 }
 
 static void a_steady_round_trip_lets_it_double(void **state)
@@ -111,6 +116,21 @@ static void s4_2_a_round_trip_that_falls_again_resumes_slow_start(void **state)
     assert_int_equal(cc.ssthresh, UINT32_MAX);
 }
 
+// Who has less to send than the window allows sees the queue grow like others.
+static void s4_2_rounds_end_and_count_while_the_application_limits(void **state)
+{
+    uint32_t before;
+
+    round_of(10, 50000);
+    round_of(20, 50000);
+    before = cc.cwnd;
+    any_round_of(12, 70000, false);
+    assert_true(cc.hystart.in_css);
+    any_round_of(12, 50000, false);
+    assert_false(cc.hystart.in_css);
+    assert_int_equal(cc.cwnd, before);
+}
+
 static void s4_3_only_the_first_slow_start_is_watched(void **state)
 {
     cc.ssthresh = 1000 * MSS; // a loss was
@@ -147,6 +167,7 @@ int main(void)
         TEST(s4_2_eight_samples_are_needed),
         TEST(s4_2_five_rounds_of_it_end_slow_start),
         TEST(s4_2_a_round_trip_that_falls_again_resumes_slow_start),
+        TEST(s4_2_rounds_end_and_count_while_the_application_limits),
         TEST(s4_3_only_the_first_slow_start_is_watched),
         TEST(a_loss_ends_conservative_slow_start_with_the_first),
     };

@@ -242,6 +242,69 @@ static void rfc5682_2_1_step_3b_an_ack_of_what_was_sent_once_undoes_the_timeout(
     assert_int_equal(rig_info(conn).retransmits, 1);
 }
 
+// One of the ten is lost, the sixth too: what the repetition's acknowledgement covers had arrived before the timeout.
+static void rfc5682_2_1_step_2_what_stood_behind_the_hole_undoes_nothing(void **state)
+{
+    open_with(false, false);
+    rig_send(rig, conn, 0, 20 * MSS);
+    assert_int_equal(loss_count(rig), 10);
+    rig_wait_out(rig, RIG_S);
+    loss_expect(rig, 0);
+    loss_ack(rig, SEQ(5));
+    assert_int_equal(rig_info(conn).recovery, TCP_LOSS);
+    assert_true(rig_info(conn).cwnd <= 3 * MSS);
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+}
+
+static void rfc5682_2_1_step_2a_a_duplicate_first_goes_on_as_ever(void **state)
+{
+    open_with(false, false);
+    rig_send(rig, conn, 0, 20 * MSS);
+    assert_int_equal(loss_count(rig), 10);
+    rig_wait_out(rig, RIG_S);
+    loss_expect(rig, 0);
+    loss_ack(rig, SEQ(0));
+    rig_drop_out(rig);
+    loss_ack(rig, SEQ(1));
+    loss_expect(rig, 1); // no new data
+    loss_ack(rig, SEQ(3));
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+}
+
+static void to_timeout_with_sack(void)
+{
+    open_with(true, false);
+    rig_send(rig, conn, 0, 20 * MSS);
+    for (unsigned i = 0; i < 2; i++) { // probe, timeout
+        rig_drop_out(rig);
+        rig_wait_out(rig, RIG_S);
+    }
+    loss_expect(rig, 0);
+}
+
+// Segments that come late behind one that is lost.
+static void rfc5682_3_1_step_2_sacks_before_the_repetition_arrived_undo_nothing(void **state)
+{
+    to_timeout_with_sack();
+    loss_sack(rig, SEQ(0), SEQ(1), SEQ(5));
+    loss_sack(rig, SEQ(0), SEQ(1), SEQ(11));
+    assert_int_equal(rig_info(conn).recovery, TCP_LOSS);
+    loss_ack(rig, SEQ(11)); // step 2a
+    assert_int_equal(rig_info(conn).recovery, TCP_OPEN);
+    assert_true(rig_info(conn).cwnd < 10 * MSS);
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+}
+
+static void rfc5682_3_1_step_3b_a_sack_of_what_was_sent_once_undoes_the_timeout(void **state)
+{
+    to_timeout_with_sack();
+    loss_ack(rig, SEQ(1));
+    assert_int_equal(rig_info(conn).recovery, TCP_LOSS);
+    loss_sack(rig, SEQ(1), SEQ(2), SEQ(3));
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 1);
+    assert_true(rig_info(conn).cwnd >= 10 * MSS);
+}
+
 static void rfc5682_2_1_step_2_without_new_data_the_next_is_repeated(void **state)
 {
     open_with(false, false);
@@ -306,6 +369,37 @@ static void rfc4015_an_echo_of_the_repetition_undoes_nothing(void **state)
     loss_ack(rig, 1449);
     assert_int_equal(rig_info(conn).recovery, TCP_LOSS);
     assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+}
+
+// A hole behind the recovery's end is repeated in it (2), and its echo comes in the next recovery (4), which repeats
+// another (3): it is older than that one, and of a repetition all the same.
+static void rfc3522_3_2_an_echo_of_the_recovery_before_undoes_nothing(void **state)
+{
+    uint32_t second;
+
+    open_with(true, true);
+    rig_send(rig, conn, 0, 60 * 1448);
+    rig_wait(rig, RTT);
+    rig_drop_out(rig);
+    loss_sack(rig, 1, 1 + 1448, 1 + 10 * 1448);
+    assert_int_equal(rig_info(conn).recovery, TCP_RECOVERY);
+    for (uint32_t i = 12; i <= 14; i++) {
+        rig_wait(rig, 10 * RIG_MS);
+        loss_sack2(rig, 1, 1 + 11 * 1448, 1 + i * 1448, 1 + 1448, 1 + 10 * 1448); // 10 is lost
+    }
+    second = rig->tsecr; // an upper bound: the repetition went with the first of these
+    assert_int_equal(rig_info(conn).lost_segments, 2);
+    assert_int_equal(rig_info(conn).retrans_segments, 2);
+    rig_wait(rig, 10 * RIG_MS);
+    loss_sack(rig, 1 + 10 * 1448, 1 + 11 * 1448, 1 + 14 * 1448); // ends the first recovery
+    assert_int_equal(rig_info(conn).recovery, TCP_RECOVERY);
+    rig_wait(rig, 10 * RIG_MS);
+    loss_sack2(rig, 1 + 10 * 1448, 1 + 15 * 1448, 1 + 16 * 1448, 1 + 11 * 1448, 1 + 14 * 1448); // 14 is lost
+    assert_int_equal(rig_info(conn).retrans_segments, 2);
+    rig->tsecr = second;
+    loss_sack(rig, 1 + 14 * 1448, 1 + 15 * 1448, 1 + 16 * 1448);
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+    assert_int_equal(rig_info(conn).recovery, TCP_RECOVERY);
 }
 
 static void to_fast_recovery_of_the_first(void)
@@ -376,10 +470,15 @@ int main(void)
         TEST(rfc5681_3_1_timeout_halves_once_and_goes_on_with_one_segment),
         TEST(rfc5682_2_1_step_3a_a_duplicate_says_it_was_lost),
         TEST(rfc5682_2_1_step_3b_an_ack_of_what_was_sent_once_undoes_the_timeout),
+        TEST(rfc5682_2_1_step_2_what_stood_behind_the_hole_undoes_nothing),
+        TEST(rfc5682_2_1_step_2a_a_duplicate_first_goes_on_as_ever),
+        TEST(rfc5682_3_1_step_2_sacks_before_the_repetition_arrived_undo_nothing),
+        TEST(rfc5682_3_1_step_3b_a_sack_of_what_was_sent_once_undoes_the_timeout),
         TEST(rfc5682_2_1_step_2_without_new_data_the_next_is_repeated),
         TEST(a_timeout_out_of_fast_recovery_and_another_repeat_the_first),
         TEST(rfc3522_3_2_an_echo_older_than_the_repetition_undoes_the_timeout),
         TEST(rfc4015_an_echo_of_the_repetition_undoes_nothing),
+        TEST(rfc3522_3_2_an_echo_of_the_recovery_before_undoes_nothing),
         TEST(rfc3708_dsacks_for_all_repetitions_undo_a_recovery),
         TEST(rfc3708_the_dsack_that_comes_after_the_recovery_undoes_it_too),
         TEST(a_dsack_of_something_older_undoes_nothing),

@@ -119,33 +119,124 @@ static unsigned ranges(struct sl_tcp_conn *conn)
     return ((struct tcp_conn *)conn)->n_ranges;
 }
 
-// CVE-2018-5390: what a segment costs stays bounded, and so does what is kept.
-static void no_more_than_64_ranges_are_kept_and_the_nearest_are(void **state)
+// A segment whose acknowledgement nobody waits for: thousands of them, without a look at all of it after each.
+static void put_fast(struct rig *rig, uint32_t seq, uint32_t len)
+{
+    struct sl_tcp_in in = {.src = rig->remote,
+                           .dst = rig->local,
+                           .sport = rig->remote_port,
+                           .dport = rig->local_port,
+                           .seq = rig->peer_isn + seq,
+                           .ack = rig->isn + 1,
+                           .window = 65535,
+                           .flags = ACK,
+                           .payload = rig_chunk(seq - 1, len)};
+
+    if (!sl_tcp_input(rig->tcp, &in, rig->now_us))
+        rig_buffers.release(in.payload.owner);
+}
+
+// Every second segment is lost, as where slow start has filled a queue.
+static void rfc2018_3_each_of_hundreds_of_ranges_is_kept_and_told(void **state)
 {
     struct sl_tcp_conn *conn;
     struct rig *rig = opened(&conn);
 
-    for (uint32_t i = 200; i > 0; i--)
-        say(rig, ACK, 1 + i * 20, 10, 1);
-    assert_int_equal(ranges(conn), TCP_RANGES_MAX);
-    for (uint32_t i = 0; i <= TCP_RANGES_MAX; i++) {
-        say(rig, ACK, 1 + i * 20, 10, 1);
-        say(rig, ACK, 11 + i * 20, 10, 1);
+    for (uint32_t i = 1; i <= 500; i++) {
+        say(rig, ACK, 1 + i * 40, 20, 1);
+        assert_int_equal(last_out(rig)->options.sacks[0].start - rig->peer_isn, 1 + i * 40);
     }
-    assert_int_equal(rig_info(conn).rcv_nxt - rig->peer_isn, 1 + (TCP_RANGES_MAX + 1) * 20);
-    rig_read(rig, conn, 0);
+    assert_int_equal(ranges(conn), 500);
+    assert_int_equal(COUNTER(rig, refused_memory), 0);
+    for (uint32_t i = 1; i <= 500; i++)
+        say(rig, ACK, 1 + i * 40 - 20, 20, 1);
+    assert_int_equal(ranges(conn), 1);
+    say(rig, ACK, 1, 20, 1);
+    assert_int_equal(rig_read(rig, conn, 0), 20020);
     rig_free(rig);
 }
 
-static void a_range_too_many_behind_the_others_is_not_kept(void **state)
+static unsigned depth(const struct sl_tcp_engine *tcp, uint32_t root)
+{
+    unsigned left, right;
+
+    if (root == TCP_NONE)
+        return 0;
+    left = depth(tcp, tcp_item_at(tcp, root)->left);
+    right = depth(tcp, tcp_item_at(tcp, root)->right);
+    return 1 + (left > right ? left : right);
+}
+
+// Orders that make a list, or a tree that nothing balances, as long as there are ranges.
+static uint32_t place(unsigned order, uint32_t i, uint32_t n)
+{
+    return order == 0 ? i : order == 1 ? n - i : i % 2 ? i : n - i;
+}
+
+static void cve_2018_5390_no_order_makes_the_way_to_a_range_long(void **state)
+{
+    const uint32_t n = 3000;
+
+    for (unsigned order = 0; order < 3; order++) {
+        struct sl_tcp_conn *conn;
+        struct rig *rig = opened(&conn);
+
+        for (uint32_t i = 0; i < n; i++)
+            put_fast(rig, 11 + 20 * place(order, i, n), 10);
+        assert_in_range(ranges(conn), n / 2, n);
+        assert_in_range(depth(rig->tcp, ((struct tcp_conn *)conn)->rx_ranges), 10, 50);
+        rig_flush(rig);
+        rig_free(rig);
+    }
+}
+
+static struct rig *opened_with_pool(uint32_t buffers_held, uint32_t window, struct sl_tcp_conn **conn)
+{
+    struct sl_tcp_options options = rig_options();
+    struct sl_tcp_config config;
+    struct rig *rig;
+
+    options.rx_initial_bytes = options.rx_bytes = window;
+    rig_config(&config);
+    config.buffers_held = buffers_held;
+    rig = rig_new_with(&config, false);
+    *conn = rig_open_passive(rig, &options, rig_full_syn(), 65535);
+    return rig;
+}
+
+// What was told is kept: a range too many is refused, and a hole at the front still fills.
+static void rfc2018_8_a_range_too_many_is_refused_and_none_gives_way(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = opened(&conn);
+    struct rig *rig = opened_with_pool(400, 65535, &conn);
+    uint32_t kept, read = 0;
 
-    for (uint32_t i = 1; i <= 100; i++)
+    for (uint32_t i = 200; i > 0; i--)
         say(rig, ACK, 1 + i * 20, 10, 1);
-    assert_int_equal(ranges(conn), TCP_RANGES_MAX);
-    say(rig, ACK, 1 + TCP_RANGES_MAX * 20 + 10, 10, 1); // but one of them may still grow
+    kept = ranges(conn);
+    assert_in_range(kept, 50, 100);
+    assert_int_equal(COUNTER(rig, refused_memory), 200 - kept);
+    say(rig, ACK, 1 + 200 * 20 + 10, 10, 1); // one of them may still grow
+    assert_int_equal(ranges(conn), kept);
+    for (uint32_t i = 0; i <= 200 - kept; i++) {
+        say(rig, ACK, 1 + i * 20, 10, 1);
+        say(rig, ACK, 11 + i * 20, 10, 1);
+        read += rig_read(rig, conn, read);
+    }
+    for (uint32_t i = 200 - kept + 1; i < 200; i++)
+        say(rig, ACK, 11 + i * 20, 10, 1);
+    assert_int_equal(read + rig_read(rig, conn, read), 201 * 20);
+    assert_int_equal(rig->tcp->items.used, 0);
+    rig_free(rig);
+}
+
+static void cve_2018_5390_ranges_have_a_limit_whatever_the_memory(void **state)
+{
+    struct sl_tcp_conn *conn;
+    struct rig *rig = opened_with_pool(65536, 1u << 20, &conn);
+
+    for (uint32_t i = 1; i <= TCP_RANGES_MAX + 100; i++)
+        put_fast(rig, 1 + i * 2, 1);
     assert_int_equal(ranges(conn), TCP_RANGES_MAX);
     rig_free(rig);
 }
@@ -443,8 +534,10 @@ int main(void)
         T(random_segments_read_as_a_map_of_bytes_would),
         T(every_overlap_of_two_ranges_is_cut_right),
         T(the_last_segment_first),
-        T(no_more_than_64_ranges_are_kept_and_the_nearest_are),
-        T(a_range_too_many_behind_the_others_is_not_kept),
+        T(rfc2018_3_each_of_hundreds_of_ranges_is_kept_and_told),
+        T(cve_2018_5390_no_order_makes_the_way_to_a_range_long),
+        T(rfc2018_8_a_range_too_many_is_refused_and_none_gives_way),
+        T(cve_2018_5390_ranges_have_a_limit_whatever_the_memory),
         T(one_segment_over_all_ranges_replaces_them),
         T(buffers_of_bytes_twice_received_are_given_back),
         T(what_is_out_of_order_counts_as_memory),

@@ -128,7 +128,10 @@ static void must_34_a_shrunken_window_is_borne(void **state)
         assert_in_range(out->seq + out->out.len, 1, 1 + 6 * MSS);
     expect_state(conn, SL_TCP_ESTABLISHED);
     window(rig, 1, 1 + 6 * MSS, 6 * MSS);
-    rig_wait(rig, RIG_S);
+    rig_wait(rig, 10 * RIG_MS);
+    assert_in_range(rig_info(conn).snd_queued, 0, 2 * MSS - 1); // slow start again
+    window(rig, 1, rig_info(conn).snd_nxt - rig->isn, 6 * MSS);
+    rig_wait(rig, 10 * RIG_MS);
     assert_int_equal(rig_info(conn).snd_queued, 0);
     rig_free(rig);
 }
