@@ -57,7 +57,7 @@ static void update_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, cons
     conn->snd_wl2 = in->ack;
     if (window == before) {
         if (conn->rtx == TCP_RTX_PERSIST && in->ack == conn->snd_una)
-            conn->probes = 0, conn->stalled_us = 0; // the probe was answered: he is alive (RFC 9293 MUST-37)
+            conn->probes = 0; // answered: he is alive (RFC 9293 MUST-37); a user timeout goes on counting
         return;
     }
     conn->snd_wnd = window;
@@ -102,6 +102,8 @@ static void advance(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t a
     conn->bytes_acked += sample->acked;
     conn->timeouts = 0;
     conn->black_hole = 0;
+    if (tcp_has(conn, TCP_URG_QUEUED) && tcp_seq_ge(ack, conn->snd_up)) // 2 GB on it would seem to be ahead again
+        conn->flags &= ~(uint32_t)TCP_URG_QUEUED;
     conn->error = 0; // what ICMP said of the way was not so, or is no longer
     conn->stalled_us = conn->sent_head == TCP_NONE ? 0 : sample->now_us;
     release_acked(tcp, conn, ack);
@@ -184,7 +186,9 @@ static bool brings_nothing(const struct tcp_conn *conn, const struct sl_tcp_in *
 
 static void rearm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_ack_sample *sample)
 {
-    if (conn->rtx == TCP_RTX_REORDER || (conn->rtx == TCP_RTX_PERSIST && conn->sent_head == TCP_NONE))
+    bool in_flight = conn->sent_head != TCP_NONE;
+
+    if ((conn->rtx == TCP_RTX_REORDER && in_flight) || (conn->rtx == TCP_RTX_PERSIST && !in_flight))
         return;
     if (sample->acked || sample->sacked || conn->rtx == TCP_RTX_NONE)
         tcp_rtx_arm(tcp, conn, sample->now_us);

@@ -231,7 +231,7 @@ static void note_urgent(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const 
 
 static void note_fin(struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
-    if (in->flags & SL_TCP_FIN && tcp_receiving(conn) && !tcp_has(conn, TCP_FIN_AHEAD)) {
+    if (in->flags & SL_TCP_FIN && tcp_receiving(conn)) { // the latest: one that lied must not hide the true one
         conn->flags |= TCP_FIN_AHEAD;
         conn->rx_fin = in->seq + in->payload.len;
     }
@@ -255,6 +255,16 @@ static bool text_and_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const
     return kept;
 }
 
+// What rides on a SYN-ACK: its first byte stands behind the SYN.
+static bool behind_syn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+{
+    struct sl_tcp_in rest = *in;
+
+    rest.seq++;
+    rest.flags &= (uint8_t)~SL_TCP_SYN;
+    return in_window(conn, &rest) && text_and_fin(tcp, conn, &rest);
+}
+
 // ---- entry ----------------------------------------------------------------------------------------------------------
 static bool conn_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                        const struct tcp_options *options)
@@ -266,10 +276,13 @@ static bool conn_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
     conn->probes = conn->rtx == TCP_RTX_PERSIST ? conn->probes : 0;
     if (check_reset(tcp, conn, in) == STOP || check_syn(tcp, conn, in) == STOP)
         return false;
-    if (tcp_has(conn, TCP_TS_ON) && options->present & TCP_OPTION_TIMESTAMPS)
-        remember_timestamp(tcp, conn, in, options);
     if (check_ack(tcp, conn, in, options) == STOP)
         return false;
+    // Behind the ACK check (as Linux): a stranger who guessed no more than the window would else choose what PAWS refuses.
+    if (tcp_has(conn, TCP_TS_ON) && options->present & TCP_OPTION_TIMESTAMPS)
+        remember_timestamp(tcp, conn, in, options);
+    if (in->flags & SL_TCP_SYN)
+        return behind_syn(tcp, conn, in);
     note_urgent(tcp, conn, in);
     return text_and_fin(tcp, conn, in);
 }
@@ -277,15 +290,11 @@ static bool conn_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
 static bool syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                            const struct tcp_options *options)
 {
-    struct sl_tcp_in rest = *in;
-
     conn->segments_in++;
     tcp_syn_sent_input(tcp, conn, in, options);
     if (conn->state != SL_TCP_ESTABLISHED || (in->payload.len == 0 && !(in->flags & SL_TCP_FIN)))
         return false;
-    rest.seq++; // what rode on the SYN-ACK
-    rest.flags &= (uint8_t)~SL_TCP_SYN;
-    return in_window(conn, &rest) && text_and_fin(tcp, conn, &rest);
+    return behind_syn(tcp, conn, in);
 }
 
 static bool no_conn_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, const struct tcp_options *options)

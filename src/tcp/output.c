@@ -440,6 +440,8 @@ static void send_new_all(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint6
             break;
         sent = true;
     }
+    if (why == BY_POOL && conn->sent_head == TCP_NONE) // no acknowledgement will wake it: others hold all records
+        conn->pace_due_us = now_us + TCP_LOOK_AGAIN_US;
     if (why == BY_CWND)
         conn->flags |= TCP_CWND_LIMITED;
     else if (why != BY_PACE)

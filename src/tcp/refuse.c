@@ -34,10 +34,13 @@ bool tcp_challenge_allowed(struct sl_tcp_engine *tcp)
     return true;
 }
 
+// One in half a second for a connection, as for other segments out of place: whoever knows one tuple must not use up what
+// all have, nor count what is left of it.
 void tcp_challenge(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
-    if (!tcp_challenge_allowed(tcp))
+    if ((conn->oow_us && tcp->now_us - conn->oow_us < TCP_OOW_ACK_US) || !tcp_challenge_allowed(tcp))
         return;
+    conn->oow_us = tcp->now_us;
     tcp->counters.challenge_acks++;
     tcp_trace_add(tcp, conn, TCP_TRACE_CHALLENGE, in->flags, 0);
     tcp_ack_now(tcp, conn, true);

@@ -153,7 +153,7 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint8_t syn_retries; // of SYN
     uint8_t synack_retries;
     uint8_t retries;          // of data, R2 (RFC 9293 section 3.8.3); user_timeout_ms rules where it is not 0
-    uint32_t user_timeout_ms; // RFC 5482
+    uint32_t user_timeout_ms; // RFC 5482; before a closed window it counts although the peer answers (RFC 6429)
     uint32_t fin_wait_2_ms;   // how long a closed connection waits for the peer's FIN; 0: for ever
     uint32_t backlog;         // of a listener: half-open connections; beyond them cookies, or nothing where they never go
     bool cookies_always;      // of a listener: never a half-open connection

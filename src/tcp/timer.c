@@ -60,20 +60,31 @@ static void syn_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64
 }
 
 // ---- data ---------------------------------------------------------------------------------------------------------
+// What is repeated into a window that was shrunk to nothing is a probe of it, which may go on for as long as the peer
+// answers (RFC 9293 SHLD-17, MUST-36). A path that eats large segments is no matter either then.
+static bool probes_shut_window(const struct tcp_conn *conn, uint64_t now_us)
+{
+    return conn->snd_wnd == 0 && !tcp_has(conn, TCP_ORPHAN) && !conn->options->user_timeout_ms &&
+           now_us - conn->heard_us < 2 * TCP_RTO_MAX_US;
+}
+
 static void data_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
+    bool shut = probes_shut_window(conn, now_us);
+
     if (conn->sent_head == TCP_NONE) {
         conn->rtx = TCP_RTX_NONE;
         return;
     }
-    if (tcp_gives_up(conn, now_us, conn->timeouts)) {
+    if (!shut && tcp_gives_up(conn, now_us, conn->timeouts)) {
         give_up(tcp, conn);
         return;
     }
     tcp_recovery_timeout(tcp, conn, now_us);
-    tcp_mtu_timeout(tcp, conn, now_us);
+    if (!shut)
+        tcp_mtu_timeout(tcp, conn, now_us);
     back_off(conn);
-    if (conn->timeouts < UINT8_MAX)
+    if (conn->timeouts < (shut ? 1 : UINT8_MAX))
         conn->timeouts++;
     tcp->counters.timeouts++;
     tcp_trace_add(tcp, conn, TCP_TRACE_RTO, conn->backoff, conn->rto_us / 1000);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzzes the TCP endpoint, structured: the input is a program of small steps for live connections. Two engines talk over a
 // path of which every segment may be lost, doubled, held back or altered; a stranger adds segments aimed at the numbers
-// that matter; both applications send, read, close and change their minds; time passes. After each step everything that
+// that matter; both applications send, read, close, connect anew and change their minds; time passes, sometimes hours of
+// it. After each step everything that
 // sl_tcp_check() knows must hold, and at the end no buffer may be left. Where nothing was altered or added, what is read
 // is what was sent.
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@ struct end {
     struct sl_tcp_engine *tcp;
     struct sl_tcp_conn *conn;
     uint32_t sent, read; // bytes of the application
+    struct sl_tcp_listener *listener; // the server's; NULL: it does not listen now
     bool refuse, accepted;
 };
 
@@ -39,6 +42,7 @@ struct world {
     unsigned n_path[2];
     uint64_t now_us;
     bool clean; // nothing was altered or added
+    struct sl_tcp_options options; // of every connection at first
     const uint8_t *at, *stop;
     uint32_t blocks;
 };
@@ -79,6 +83,19 @@ static void release(void *owner)
 }
 
 static const struct sl_tcp_buffers buffers = {hold, release};
+
+static struct sl_ip address_of(unsigned who)
+{
+    struct sl_ip ip;
+
+    sl_ip_parse(who ? "192.0.2.2" : "192.0.2.1", &ip);
+    return ip;
+}
+
+static sl_be16 port_of(unsigned who)
+{
+    return who ? 80 : 4000;
+}
 
 static uint8_t byte_of(uint32_t offset)
 {
@@ -190,6 +207,18 @@ static void arrive(unsigned to, uint8_t how)
     free(copy.payload);
 }
 
+// All that is on its way arrives, and what it brings about, for some rounds.
+static void settle(void);
+
+static void quiet(uint8_t rounds)
+{
+    for (unsigned i = 0; i < 2u * (rounds & 7) + 1; i++) {
+        while (world->n_path[i & 1])
+            arrive(i & 1, 0);
+        settle();
+    }
+}
+
 // ---- a stranger -------------------------------------------------------------------------------------------------
 static void aim(struct end *end, struct sl_tcp_out *out)
 {
@@ -230,12 +259,14 @@ static void strange(unsigned to)
     struct sl_tcp_out out = {0};
 
     world->clean = false;
-    sl_ip_parse(to ? "192.0.2.1" : "192.0.2.2", &out.src);
-    sl_ip_parse(to ? "192.0.2.2" : "192.0.2.1", &out.dst);
-    out.sport = to ? 4000 : 80;
-    out.dport = to ? 80 : 4000;
+    out.src = address_of(!to);
+    out.dst = address_of(to);
+    out.sport = port_of(!to);
+    out.dport = port_of(to);
     if (next8() % 16 == 0)
         out.sport = (sl_be16)next16();
+    if (next8() % 64 == 0)
+        out.src.b[12] = (uint8_t)next8(); // groups, broadcast
     aim(end, &out);
     aim_options(end, &out);
     put(end, &out, payload);
@@ -309,18 +340,124 @@ static void app_end(struct end *end, uint8_t how)
 
 static void app_options(struct end *end)
 {
-    struct sl_tcp_options options;
-    uint8_t bits = next8();
+    struct sl_tcp_options options = world->options;
+    uint8_t bits = next8(), more = next8();
 
     if (!end->conn)
         return;
-    sl_tcp_options_default(&options);
+    options.cork = more & 1;
+    options.mtu_probing = !(more & 2);
+    options.retries = more & 4 ? 3 : 15;
+    options.fin_wait_2_ms = more & 8 ? 0 : 60000;
+    options.keepalive_probes = more & 16 ? 2 : 9;
     options.no_delay = bits & 1;
     options.pacing = bits & 2;
     options.keepalive_idle_ms = bits & 4 ? 1000 : 0;
     options.user_timeout_ms = bits & 8 ? 5000 : 0;
     options.rx_bytes = bits & 16 ? 4096 : 4u << 20;
+    options.tx_bytes = bits & 32 ? 4096 : 4u << 20;
     sl_tcp_options_set(end->conn, &options, world->now_us);
+}
+
+// Another connection of the same tuple: over a TIME-WAIT of either end's, over what is left of the old one there, or, begun
+// by the server, towards the client's own SYN.
+static void app_connect(unsigned who)
+{
+    struct end *end = &world->end[who];
+    struct sl_ip local = address_of(who), remote = address_of(!who);
+    int error = 0;
+
+    if (end->conn)
+        return;
+    world->clean = false;
+    end->conn = sl_tcp_connect(end->tcp, &local, port_of(who), &remote, port_of(!who), &world->options, NULL, world->now_us,
+                               &error);
+    expect(end->conn != NULL || error == -EADDRINUSE || error == -ENOBUFS);
+}
+
+// Connections that were accepted and never told of go with their listener.
+static void app_listen(struct end *end)
+{
+    struct sl_ip any = {0};
+    bool wild = next8() & 1;
+    int error = 0;
+
+    world->clean = false;
+    if (end->listener) {
+        sl_tcp_unlisten(end->listener);
+        end->listener = NULL;
+        return;
+    }
+    sl_ip_parse(wild ? "0.0.0.0" : "192.0.2.2", &any);
+    end->listener = sl_tcp_listen(end->tcp, &any, 80, &world->options, NULL, &error);
+    expect(end->listener != NULL);
+    expect(sl_tcp_listen(end->tcp, &any, 80, &world->options, NULL, &error) == NULL && error == -EADDRINUSE);
+}
+
+static void app_look(struct end *end, uint8_t how)
+{
+    struct sl_tcp_chunk chunk;
+    uint32_t bytes = 0;
+
+    if (!end->conn)
+        return;
+    for (uint32_t i = 0; sl_tcp_peek(end->conn, i, &chunk); i++)
+        bytes += chunk.len;
+    if (how & 1)
+        sl_tcp_quick_ack(end->conn, how & 2, world->now_us);
+    struct sl_tcp_info info;
+    sl_tcp_info(end->conn, &info);
+    expect(info.rcv_unread == bytes && info.rcv_urgent <= 65535u + bytes + info.rcv_wnd);
+}
+
+// Connections beside the one that is looked at closely: they say a little, hear what there is, and close.
+static void app_beside(unsigned who)
+{
+    struct sl_ip local = address_of(who), remote = address_of(!who);
+    sl_be16 port = (sl_be16)(port_of(who) + 1 + next8() % 8);
+    int error = 0;
+
+    if (!sl_tcp_connect(world->end[who].tcp, &local, port, &remote, port_of(!who), &world->options, NULL, world->now_us, &error))
+        expect(error == -EADDRINUSE || error == -ENOBUFS);
+}
+
+static void app_other(unsigned who)
+{
+    uint8_t how = next8();
+    struct end *end = &world->end[who];
+
+    switch (how >> 2 & 3) {
+    case 0: case 1: app_connect(who); break;
+    case 2: if (who == 1 && how >> 4 == 0) app_listen(end); else app_connect(who); break;
+    default:
+        if (how & 16)
+            app_beside(who);
+        else
+            app_look(end, how);
+    }
+}
+
+static void beside_event(struct end *end, const struct sl_tcp_event *event)
+{
+    struct sl_tcp_chunk chunk;
+    uint32_t len = 1 + (world->at < world->stop ? *world->at : 0) * 20u;
+
+    while (sl_tcp_read(event->conn, UINT32_MAX, &chunk, world->now_us) == 1)
+        if (chunk.owner)
+            release(chunk.owner);
+    if (event->bits & (SL_TCP_CONNECTED | SL_TCP_ACCEPTED) && !(event->bits & SL_TCP_ENDED)) {
+        struct block *block = block_new(len);
+
+        memset(block->data, 0, len);
+        chunk = (struct sl_tcp_chunk){block->data, len, len, block};
+        if (sl_tcp_send(event->conn, &chunk, world->now_us))
+            release(block);
+        if (end == &world->end[0])
+            sl_tcp_shutdown(event->conn, world->now_us);
+        return;
+    }
+    if (event->bits & SL_TCP_ENDED || sl_tcp_read(event->conn, 1, &chunk, world->now_us) == 0)
+        sl_tcp_close(event->conn, world->now_us);
 }
 
 static void events(struct end *end)
@@ -329,14 +466,21 @@ static void events(struct end *end)
 
     while (sl_tcp_event(end->tcp, &event)) {
         if (event.bits & SL_TCP_ACCEPTED) {
-            world->clean &= !end->accepted; // a cookie's ACK come twice: its bytes begin anew
-            end->accepted = true;
-            if (end->conn == NULL)
-                end->conn = event.conn;
-            else if (event.conn != end->conn)
-                sl_tcp_abort(event.conn, world->now_us);
+            struct sl_tcp_info info;
+
+            sl_tcp_info(event.conn, &info);
+            if (info.remote_port == port_of(0)) {
+                world->clean &= !end->accepted; // a cookie's ACK come twice: its bytes begin anew
+                end->accepted = true;
+                if (end->conn == NULL)
+                    end->conn = event.conn;
+            }
         }
-        if (event.bits & SL_TCP_ENDED && event.conn == end->conn) {
+        if (event.conn != end->conn) {
+            beside_event(end, &event);
+            continue;
+        }
+        if (event.bits & SL_TCP_ENDED) {
             app_read(end, UINT32_MAX);
             sl_tcp_close(end->conn, world->now_us);
             end->conn = NULL;
@@ -351,6 +495,8 @@ static void pass_time(uint8_t how)
 
     if (how & 1 && due != UINT64_MAX && due > world->now_us)
         world->now_us = due;
+    else if (how >= 0xf0)
+        world->now_us += (how & 15) * 600000000ull; // hours
     else
         world->now_us += how & 2 ? next16() * 64 : next8();
     for (unsigned i = 0; i < 2; i++)
@@ -370,10 +516,10 @@ static void step(void)
     case 7: app_read(end, op & 0x80 ? UINT32_MAX : 1u + next8()); break;
     case 8: case 9: case 10: pass_time(next8()); break;
     case 11: strange(who); break;
-    case 12: app_options(end); break;
+    case 12: if (op & 0x80) app_other(who); else app_options(end); break;
     case 13: if (op & 0x80) strange_icmp(who); else end->refuse = op & 0x40; break;
     case 14: if (op >> 5 == 7) app_end(end, next8()); else pass_time(1); break;
-    default: if (op & 0x80 && end->conn) sl_tcp_urgent(end->conn); else arrive(who, 0); break;
+    default: if (op & 0x80 && end->conn) sl_tcp_urgent(end->conn); else quiet(op >> 4); break;
     }
 }
 
@@ -397,31 +543,46 @@ static void settle(void)
     }
 }
 
-static void begin(uint8_t how)
+// What both ends are set to. Small receive buffers, so that windows close; small MTUs, so that segments are many.
+static void options_begin(uint8_t how, uint8_t more)
 {
-    struct sl_tcp_config config = {.connections = 16, .time_waits = 4, .listeners = 2,
+    struct sl_tcp_options *options = &world->options;
+
+    sl_tcp_options_default(options);
+    options->timestamps = !(how & 16);
+    options->sack = !(how & 32);
+    options->cookies_always = how & 64;
+    options->congestion = how & 128 ? "newreno" : "cubic";
+    options->rx_bytes = more & 1 ? 4096 : 4u << 20;
+    options->rx_initial_bytes = more & 1 ? 2048 : 65536;
+    options->mtu = more & 2 ? 576 : more & 4 ? 9000 : 1500;
+    options->wscale = !(more & 8);
+    options->backlog = more & 16 ? 1 : 1024;
+    options->cookies_never = more & 32 && !options->cookies_always;
+    options->initial_window = more & 64 ? 64 : 0;
+    options->keepalive_idle_ms = more & 128 ? 2000 : 0;
+}
+
+static void begin(uint8_t how, uint8_t more)
+{
+    struct sl_tcp_config config = {.connections = more & 16 ? 2 : 16, .time_waits = more & 128 ? 1 : 4, .listeners = 2,
                                    .buffers_held = how & 1 ? 24 : 4096, .segments_held = how & 2 ? 12 : 4096,
                                    .rx_bytes = how & 4 ? 20000 : 8u << 20, .tx_bytes = how & 8 ? 20000 : 8u << 20,
                                    .buffers = &buffers, .send = send, .now_us = 1000000000};
-    struct sl_tcp_options options;
-    struct sl_ip client, server;
+    struct sl_ip client = address_of(0), server = address_of(1);
     int error;
 
-    sl_ip_parse("192.0.2.1", &client);
-    sl_ip_parse("192.0.2.2", &server);
+    options_begin(how, more);
     for (unsigned i = 0; i < 2; i++) {
         config.context = &world->end[i];
         config.entropy[0] = 77 + i;
         world->end[i].tcp = sl_tcp_new(&config);
         expect(world->end[i].tcp != NULL);
     }
-    sl_tcp_options_default(&options);
-    options.timestamps = !(how & 16);
-    options.sack = !(how & 32);
-    options.cookies_always = how & 64;
-    options.congestion = how & 128 ? "newreno" : "cubic";
-    expect(sl_tcp_listen(world->end[1].tcp, &server, 80, &options, NULL, &error) != NULL);
-    world->end[0].conn = sl_tcp_connect(world->end[0].tcp, &client, 4000, &server, 80, &options, NULL, config.now_us, &error);
+    world->end[1].listener = sl_tcp_listen(world->end[1].tcp, &server, 80, &world->options, NULL, &error);
+    expect(world->end[1].listener != NULL);
+    world->end[0].conn = sl_tcp_connect(world->end[0].tcp, &client, 4000, &server, 80, &world->options, NULL, config.now_us,
+                                        &error);
     expect(world->end[0].conn != NULL);
     world->now_us = config.now_us;
     world->clean = true;
@@ -443,7 +604,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(world != NULL);
     world->at = data;
     world->stop = data + size;
-    begin(next8());
+    uint8_t how = next8();
+
+    begin(how, next8());
     settle();
     for (unsigned i = 0; i < STEPS && world->at < world->stop; i++) {
         step();
@@ -467,8 +630,9 @@ uint8_t *fuzz_seed(unsigned index, size_t *size)
         return NULL;
     }
     seed[0] = index < 8 ? 0 : (uint8_t)(index * 37);
-    memcpy(seed + 1, handshake, sizeof(handshake));
-    for (size_t i = 1 + sizeof(handshake); i < ROOM; i++) {
+    seed[1] = index < 4 ? 0 : (uint8_t)(index * 59);
+    memcpy(seed + 2, handshake, sizeof(handshake));
+    for (size_t i = 2 + sizeof(handshake); i < ROOM; i++) {
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;

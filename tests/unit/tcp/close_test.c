@@ -201,6 +201,20 @@ static void a_fin_on_text_out_of_order_waits_for_what_lacks(void **state)
     rig_free(rig);
 }
 
+static void a_false_fin_ahead_does_not_hide_the_true_one(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open(rig);
+
+    say(rig, FIN | ACK, 50, 0, 1); // within what is text
+    say(rig, ACK, 1, 100, 1);
+    expect_state(conn, SL_TCP_ESTABLISHED);
+    say(rig, FIN | ACK, 101, 0, 1);
+    expect_state(conn, SL_TCP_CLOSE_WAIT);
+    assert_int_equal(rig_read(rig, conn, 0), 100);
+    rig_free(rig);
+}
+
 static void a_repeated_fin_is_acknowledged_again(void **state)
 {
     static const enum sl_tcp_state states[] = {SL_TCP_CLOSE_WAIT, SL_TCP_CLOSING, SL_TCP_LAST_ACK};
@@ -597,6 +611,7 @@ int main(void)
         T(data_and_fin_in_one_segment_are_read_in_order),
         T(a_fin_out_of_order_waits_for_what_lacks),
         T(a_fin_on_text_out_of_order_waits_for_what_lacks),
+        T(a_false_fin_ahead_does_not_hide_the_true_one),
         T(a_repeated_fin_is_acknowledged_again),
         T(text_behind_the_fin_is_not_taken),
         T(our_fin_is_repeated_until_it_is_acknowledged),

@@ -240,6 +240,27 @@ static void the_reordering_timer_never_waits_longer_than_a_timeout(void **state)
     assert_in_range(rig_wait_out(rig, 60 * RIG_S), 0, 2 * RIG_S);
 }
 
+// An undoing leaves by a door of its own, and what is corked then has no timer but the persist timer.
+static void an_undoing_that_leaves_nothing_in_flight_stops_the_reordering_timer(void **state)
+{
+    struct sl_tcp_options options = loss_options();
+
+    open_with(false);
+    options.cork = true;
+    sl_tcp_options_set(conn, &options, rig->now_us);
+    rig_send(rig, conn, 0, 10 * MSS);
+    rig_wait(rig, RTT);
+    loss_sack(rig, SEQ(0), SEQ(1), SEQ(10)); // the first is sent again, and two behind it
+    rig_send(rig, conn, 10 * MSS, 2 * MSS + 10);
+    rig_wait(rig, RTT);
+    loss_ack(rig, SEQ(10));
+    loss_sack(rig, SEQ(10), SEQ(11), SEQ(12));
+    assert_int_equal(inside(conn)->rtx, TCP_RTX_REORDER);
+    loss_sack(rig, SEQ(12), SEQ(0), SEQ(1)); // it was for nothing
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 1);
+    assert_int_equal(inside(conn)->rtx, TCP_RTX_PERSIST);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, down)
 
 int main(void)
@@ -259,6 +280,7 @@ int main(void)
         TEST(s6_2_step_2_so_says_an_older_timestamp),
         TEST(s6_3_a_timeout_spares_what_was_sent_within_a_round_trip),
         TEST(the_reordering_timer_never_waits_longer_than_a_timeout),
+        TEST(an_undoing_that_leaves_nothing_in_flight_stops_the_reordering_timer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

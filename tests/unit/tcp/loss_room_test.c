@@ -74,6 +74,25 @@ static void as_records_come_back_sending_goes_on(void **state)
     loss_expect(rig, 3);
 }
 
+// Others hold every record, so no acknowledgement of its own will wake it.
+static void who_found_no_record_sends_soon_after_others_are_done(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct sl_tcp_conn *starved;
+
+    open_with(4);
+    rig_send(rig, conn, 0, 10 * MSS);
+    rig_drop_out(rig);
+    rig->remote_port++;
+    starved = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
+    rig_send(rig, starved, 0, 100);
+    rig_wait(rig, 100 * RIG_S);
+    sl_tcp_abort(conn, rig->now_us);
+    rig_drop_out(rig);
+    assert_true(rig_wait_out(rig, 50 * RIG_MS) < 20 * RIG_MS);
+    assert_int_equal(rig_info(starved).in_flight_segments, 1);
+}
+
 static void what_the_device_refused_counts_as_lost_and_is_repeated(void **state)
 {
     uint32_t at = 1;
@@ -131,6 +150,7 @@ int main(void)
         TEST(with_few_records_a_few_segments_are_in_flight_and_all_arrives),
         TEST(a_probe_with_no_record_left_repeats_the_last),
         TEST(as_records_come_back_sending_goes_on),
+        TEST(who_found_no_record_sends_soon_after_others_are_done),
         TEST(what_the_device_refused_counts_as_lost_and_is_repeated),
         TEST(a_device_that_refuses_for_seconds_is_asked_by_the_timer),
         TEST(a_window_below_one_segment_still_sends_one_at_a_time),

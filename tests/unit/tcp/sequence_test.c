@@ -346,9 +346,11 @@ static void rfc5961_5_2_ack_no_older_than_the_largest_window_counts(void **state
 }
 
 // ---- budget -----------------------------------------------------------------------------------------------------
-static unsigned challenges(struct rig *rig, unsigned n, uint8_t flags, uint32_t seq, uint32_t ack)
+// Each as it were for another connection.
+static unsigned challenges(struct rig *rig, struct sl_tcp_conn *conn, unsigned n, uint8_t flags, uint32_t seq, uint32_t ack)
 {
     for (unsigned i = 0; i < n; i++) {
+        ((struct tcp_conn *)conn)->oow_us = 0;
         say(rig, flags, seq, 0, ack);
         rig->n_taken = rig->n_out;
     }
@@ -365,14 +367,14 @@ static void rfc5961_7_challenges_are_so_many_a_second_for_all(void **state)
 
     for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         struct rig *rig = rig_new();
+        struct sl_tcp_conn *conn = script_open(rig);
         unsigned first, second;
 
-        script_open(rig);
-        first = challenges(rig, 2000, ways[i].flags, ways[i].seq, ways[i].ack);
+        first = challenges(rig, conn, 2000, ways[i].flags, ways[i].seq, ways[i].ack);
         assert_in_range(first, 500, 999);
         assert_in_range(rig->n_out, first, first + 2);
         rig_wait(rig, RIG_S);
-        second = challenges(rig, 2000, ways[i].flags, ways[i].seq, ways[i].ack) - first;
+        second = challenges(rig, conn, 2000, ways[i].flags, ways[i].seq, ways[i].ack) - first;
         assert_in_range(second, 500, 999);
         rig_free(rig);
     }
@@ -381,17 +383,32 @@ static void rfc5961_7_challenges_are_so_many_a_second_for_all(void **state)
 static void rfc5961_7_the_budget_is_not_the_same_each_second(void **state)
 {
     struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open(rig);
     unsigned last = 0, budgets[4];
 
-    script_open(rig);
     for (unsigned i = 0; i < 4; i++) {
-        unsigned all = challenges(rig, 1100, RST, 5, 0);
+        unsigned all = challenges(rig, conn, 1100, RST, 5, 0);
 
         budgets[i] = all - last;
         last = all;
         rig_wait(rig, RIG_S);
     }
     assert_false(budgets[0] == budgets[1] && budgets[1] == budgets[2] && budgets[2] == budgets[3]);
+    rig_free(rig);
+}
+
+// Whoever knows one tuple cannot use up what others need to be found out by peers who have begun anew.
+static void rfc5961_7_one_connection_draws_two_challenges_a_second_at_most(void **state)
+{
+    struct rig *rig = rig_new();
+
+    script_open(rig);
+    for (unsigned i = 0; i < 2000; i++) {
+        say(rig, i & 1 ? SYN : RST, 5, 0, 0);
+        rig_wait(rig, RIG_MS);
+    }
+    assert_in_range(COUNTER(rig, challenge_acks), 4, 5);
+    assert_in_range(rig->n_out, 4, 6);
     rig_free(rig);
 }
 
@@ -420,6 +437,7 @@ int main(void)
         T(rfc5961_5_2_ack_older_than_the_largest_window_is_challenged),
         T(rfc5961_5_2_ack_no_older_than_the_largest_window_counts),
         T(rfc5961_7_challenges_are_so_many_a_second_for_all),
+        T(rfc5961_7_one_connection_draws_two_challenges_a_second_at_most),
         T(rfc5961_7_the_budget_is_not_the_same_each_second),
     };
 

@@ -191,6 +191,19 @@ static void must_10_the_peers_syn_ack_ends_it_as_well(void **state)
     rig_free(rig);
 }
 
+static void must_10_text_on_the_peers_syn_ack_begins_behind_its_syn(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_reach(rig, SL_TCP_SYN_RECEIVED);
+
+    // as on the SYN-ACK of SYN-SENT: the rig's text begins where seq stands, one less than where it will be read
+    say(rig, SYN | ACK | FIN, 0, 100, 1);
+    expect_state(conn, SL_TCP_CLOSE_WAIT);
+    assert_int_equal(rig_info(conn).rcv_nxt - rig->peer_isn, 102);
+    assert_int_equal(rig_read(rig, conn, 0u - 1), 100);
+    rig_free(rig);
+}
+
 // RFC 7323 section 2.2: the window of a segment with SYN is never scaled.
 static void must_10_the_window_of_the_peers_syn_ack_is_not_scaled(void **state)
 {
@@ -499,6 +512,7 @@ int main(void)
         T(rfc7323_a_syn_ack_with_a_foreign_echo_is_reset),
         T(must_10_both_syns_cross_and_each_is_acknowledged),
         T(must_10_the_peers_syn_ack_ends_it_as_well),
+        T(must_10_text_on_the_peers_syn_ack_begins_behind_its_syn),
         T(must_10_the_window_of_the_peers_syn_ack_is_not_scaled),
         T(must_10_our_syn_ack_is_repeated),
         T(must_11_a_reset_ends_a_simultaneous_open_with_refusal),

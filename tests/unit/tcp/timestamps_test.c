@@ -22,6 +22,20 @@ static const struct rig_segment *last_out(struct rig *rig)
     return last;
 }
 
+// A stranger whose segment lies in the window, but whose ACK does not, must not choose what PAWS refuses from then on.
+static void rfc7323_4_3_a_segment_whose_ack_is_refused_leaves_no_timestamp(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open_full(rig);
+
+    put(rig, 1, 10, 0x40000000, TSVAL + 1000000);
+    put(rig, 1, 0, 0xc0000000, TSVAL + 1000000);
+    put(rig, 1, 10, 1, TSVAL + 1);
+    assert_int_equal(rig_read(rig, conn, 0), 10);
+    assert_int_equal(COUNTER(rig, refused_paws), 0);
+    rig_free(rig);
+}
+
 // ---- on the wire --------------------------------------------------------------------------------------------------
 static void rfc7323_3_2_every_segment_carries_them_once_agreed(void **state)
 {
@@ -299,6 +313,7 @@ static void an_echo_from_the_future_is_no_measure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(rfc7323_4_3_a_segment_whose_ack_is_refused_leaves_no_timestamp),
         T(rfc7323_3_2_every_segment_carries_them_once_agreed),
         T(rfc7323_3_2_none_carries_them_where_one_end_lacks_them),
         T(rfc7323_5_4_the_clock_ticks_once_a_millisecond),

@@ -176,6 +176,23 @@ static void a_repetition_is_as_urgent(void **state)
     rig_free(rig);
 }
 
+static void nothing_is_urgent_2_gb_behind_the_last_urgent_byte(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open(rig);
+    struct sl_tcp_chunk chunk = rig_chunk(0, 100);
+
+    assert_int_equal(sl_tcp_send(conn, &chunk, rig->now_us), 0);
+    sl_tcp_urgent(conn);
+    rig_flush(rig);
+    say(rig, ACK, 1, 0, 101);
+    rig_drop_out(rig);
+    ((struct tcp_conn *)conn)->snd_up -= 0x80000000u; // as it looks then
+    rig_send(rig, conn, 100, 100);
+    rig_expect(rig, ACK | PSH, 101, 100, 1);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +207,7 @@ int main(void)
         T(the_flag_stands_on_every_segment_up_to_the_last_urgent_byte),
         T(must_31_a_pointer_too_far_for_its_field_is_told_as_65535),
         T(a_repetition_is_as_urgent),
+        T(nothing_is_urgent_2_gb_behind_the_last_urgent_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,30 @@ static void it_rules_over_a_closed_window_that_nobody_answers_for(void **state)
     rig_free(rig);
 }
 
+// Linux since 5.11, and what RFC 6429 leaves to the caller: without it a peer pins what waits for him for as long as he likes.
+static void it_rules_over_a_window_kept_closed_although_probes_are_answered(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct sl_tcp_conn *conn;
+    uint64_t from;
+    struct rig *rig;
+    int error = 0;
+
+    options.user_timeout_ms = 20000;
+    rig = opened(&conn, options);
+    RIG_PUT(rig, .flags = ACK, .seq = 1, .ack = 1, .window = 0);
+    rig_send(rig, conn, 0, 100);
+    from = rig->now_us;
+    while (!(script_events(rig, &error) & SL_TCP_ENDED) && rig->now_us - from < 600 * RIG_S) {
+        rig_wait_out(rig, 30 * RIG_S);
+        rig_drop_out(rig);
+        RIG_PUT(rig, .flags = ACK, .seq = 1, .ack = 1, .window = 0);
+    }
+    assert_in_range(rig->now_us - from, 19 * RIG_S, 24 * RIG_S);
+    assert_int_equal(error, -ETIMEDOUT);
+    rig_free(rig);
+}
+
 static void it_rules_over_keepalive(void **state)
 {
     struct sl_tcp_options options = rig_options();
@@ -193,6 +217,7 @@ int main(void)
         T(an_acknowledgement_begins_the_patience_anew),
         T(silence_with_nothing_out_is_no_reason),
         T(it_rules_over_a_closed_window_that_nobody_answers_for),
+        T(it_rules_over_a_window_kept_closed_although_probes_are_answered),
         T(it_rules_over_keepalive),
         T(shld_9_trouble_can_be_seen_before_it_ends),
         T(what_icmp_said_of_the_way_is_the_reason_given),

@@ -160,14 +160,30 @@ static void shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_ans
     rig_send(rig, conn, 0, 4 * MSS);
     rig_drop_out(rig);
     window(rig, 1, 1, 0);
-    for (unsigned i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 60; i++) {
         rig_wait_out(rig, 130 * RIG_S);
         rig_drop_out(rig);
         window(rig, 1, 1, 0);
     }
     expect_state(conn, SL_TCP_ESTABLISHED);
+    assert_int_equal(rig_info(conn).mtu, 1500); // its segments did not vanish for their size
+    window(rig, 1, 1, 4 * MSS);
+    rig_wait(rig, 3 * RIG_S); // and from here on the patience is that of data again
+    expect_state(conn, SL_TCP_ESTABLISHED);
     window(rig, 1, 1 + 4 * MSS, 4 * MSS);
     assert_int_equal(rig_info(conn).snd_una - rig->isn, 1 + 4 * MSS);
+    rig_free(rig);
+}
+
+static void a_window_shrunk_to_nothing_by_who_is_gone_ends_it(void **state)
+{
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
+
+    rig_send(rig, conn, 0, 4 * MSS);
+    window(rig, 1, 1, 0);
+    rig_wait(rig, 2 * 3600 * RIG_S);
+    expect_ended(rig, -ETIMEDOUT);
     rig_free(rig);
 }
 
@@ -779,6 +795,7 @@ int main(void)
         T(must_34_a_shrunken_window_is_borne),
         T(acknowledgements_stay_within_a_shrunken_window),
         T(shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers),
+        T(a_window_shrunk_to_nothing_by_who_is_gone_ends_it),
         T(shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely),
         T(must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered),
         T(probes_without_an_answer_end_it),
