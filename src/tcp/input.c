@@ -63,6 +63,7 @@ static bool paws_refuses(const struct sl_tcp_engine *tcp, const struct tcp_conn 
 }
 
 // Section 4.3 (2): the one that covers the byte acknowledged last; one that PAWS took although it is older begins anew.
+// Not of a segment that its ACK shows to be forged or stray (RFC 5961 section 5): PAWS would refuse all that is honest.
 static void remember_timestamp(const struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                                const struct tcp_options *options)
 {
@@ -266,10 +267,10 @@ static bool conn_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
     conn->probes = conn->rtx == TCP_RTX_PERSIST ? conn->probes : 0;
     if (check_reset(tcp, conn, in) == STOP || check_syn(tcp, conn, in) == STOP)
         return false;
-    if (tcp_has(conn, TCP_TS_ON) && options->present & TCP_OPTION_TIMESTAMPS)
-        remember_timestamp(tcp, conn, in, options);
     if (check_ack(tcp, conn, in, options) == STOP)
         return false;
+    if (tcp_has(conn, TCP_TS_ON) && options->present & TCP_OPTION_TIMESTAMPS)
+        remember_timestamp(tcp, conn, in, options);
     note_urgent(tcp, conn, in);
     return text_and_fin(tcp, conn, in);
 }
