@@ -169,7 +169,7 @@ static void grow(struct tcp_conn *conn, const struct tcp_ack_sample *sample, uin
         .snd_una = conn->snd_una,
         .snd_nxt = conn->snd_nxt,
         .cwnd_limited = tcp_has(conn, TCP_CWND_LIMITED) ||
-                        (conn->cc.cwnd < conn->cc.ssthresh && sample->prior_pipe >= conn->cc.cwnd / 2)};
+                        (conn->cc.cwnd < conn->cc.ssthresh && conn->flight_most > conn->cc.cwnd / 2)};
 
     if (sample->acked == 0 || (conn->recovery != TCP_OPEN && conn->recovery != TCP_LOSS))
         return;

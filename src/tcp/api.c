@@ -83,6 +83,16 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl
     return (struct sl_tcp_listener *)&tcp->listeners[i];
 }
 
+int sl_tcp_listener_options_set(struct sl_tcp_listener *handle, const struct sl_tcp_options *options)
+{
+    struct tcp_listener *listener = (struct tcp_listener *)handle;
+
+    if (!options_sound(options, listener->v4))
+        return -EINVAL;
+    listener->options = *options;
+    return 0;
+}
+
 // Connections that the caller was never told of are his no more than the half-open ones: both are reset. What stays
 // forgets the listener, whose slot may be another's tomorrow.
 static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)

@@ -236,9 +236,11 @@ struct tcp_conn {
     struct sl_tcp_engine *engine;
     void *user;
     uint32_t traced; // records written
+    uint32_t flight_most; // bytes: the most in flight since flight_end was sent
     uint64_t traced_from_us;
     uint64_t bytes_acked, bytes_received;
     uint32_t retransmits, segments_in, segments_out;
+    uint32_t flight_end; // a round trip is over when it is acknowledged
     const struct sl_tcp_options *options; // of a profile, which connections with the same share
 };
 

@@ -423,6 +423,18 @@ static void restart_after_idle(struct tcp_conn *conn, uint64_t now_us)
     tcp_pace_rate(conn);
 }
 
+// The most that was out at once in this round trip: half of it or more must be in use for the window to grow in slow
+// start (RFC 7661 section 4.3, and Linux), whatever of it has been acknowledged since.
+static void note_flight(struct tcp_conn *conn)
+{
+    uint32_t flight = conn->snd_nxt - conn->snd_una;
+
+    if (flight <= conn->flight_most && tcp_seq_lt(conn->snd_una, conn->flight_end))
+        return;
+    conn->flight_most = flight;
+    conn->flight_end = conn->snd_nxt;
+}
+
 static void send_new_all(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     enum blocked why = MAY_SEND;
@@ -442,6 +454,8 @@ static void send_new_all(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint6
     }
     if (why == BY_POOL && conn->sent_head == TCP_NONE) // no acknowledgement will wake it: others hold all records
         conn->pace_due_us = now_us + TCP_LOOK_AGAIN_US;
+    if (sent)
+        note_flight(conn);
     if (why == BY_CWND)
         conn->flags |= TCP_CWND_LIMITED;
     else if (why != BY_PACE)
@@ -558,12 +572,18 @@ void tcp_send_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t n
 {
     struct sl_tcp_out out;
 
-    (void)now_us;
     address(conn, &out);
     out.seq = conn->snd_nxt;
     out.ack = conn->rcv_nxt;
     out.flags = SL_TCP_RST | SL_TCP_ACK;
     out.window = 0;
+    if (tcp_has(conn, TCP_TS_ON)) { // SHOULD, RFC 7323 section 3.2
+        struct tcp_options options = {.present = TCP_OPTION_TIMESTAMPS,
+                                      .tsval = tcp_ts_now(conn, now_us),
+                                      .tsecr = conn->ts_recent};
+
+        out.options_len = (uint8_t)tcp_options_write(out.options, &options);
+    }
     tcp_trace_add(tcp, conn, TCP_TRACE_RESET, 1, 0);
     conn->segments_out++;
     tcp_send_segment(tcp, &out);

@@ -74,11 +74,11 @@ static void sacks_trim(struct tcp_conn *conn)
             i++;
 }
 
-// RFC 2883 section 4: bytes that are here already.
+// RFC 2883 section 4: bytes that are here already; of several pieces of one segment the first (section 4.2).
 static void tell_duplicate(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t start, uint32_t end)
 {
     (void)tcp;
-    if (!tcp_has(conn, TCP_SACK_ON) || !tcp_seq_lt(start, end))
+    if (!tcp_has(conn, TCP_SACK_ON) || !tcp_seq_lt(start, end) || conn->dsack.start != conn->dsack.end)
         return;
     conn->dsack = (struct tcp_sack){start, end};
 }

@@ -192,7 +192,7 @@ static bool out_of_order(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const
 }
 
 // Takes from the segment what is new and in the window.
-bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+static bool payload_take(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     struct sl_tcp_chunk chunk = in->payload;
     uint32_t seq = in->seq;
@@ -221,6 +221,19 @@ bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
         chunk.len = conn->rcv_edge - seq;
     }
     return seq == conn->rcv_nxt ? in_order(tcp, conn, &chunk) : out_of_order(tcp, conn, &chunk, seq);
+}
+
+// What a segment before it had twice is still to be told, unless this one has something twice as well.
+bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
+{
+    struct tcp_sack earlier = conn->dsack;
+    bool kept;
+
+    conn->dsack.end = conn->dsack.start;
+    kept = payload_take(tcp, conn, in);
+    if (earlier.start != earlier.end && conn->dsack.start == conn->dsack.end)
+        conn->dsack = earlier;
+    return kept;
 }
 
 // Eighth check of RFC 9293 section 3.10.7.4.

@@ -169,6 +169,8 @@ void sl_tcp_options_default(struct sl_tcp_options *options);
 // -ENOBUFS, -EINVAL.
 struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port,
                                       const struct sl_tcp_options *options, void *user, int *error);
+// For the connections that come from now on. 0, or -EINVAL.
+int sl_tcp_listener_options_set(struct sl_tcp_listener *listener, const struct sl_tcp_options *options);
 void sl_tcp_unlisten(
     struct sl_tcp_listener *listener); // its half-open connections are reset; accepted ones go on
 // NULL and *error: -EADDRINUSE (the tuple is in use), -ENOBUFS, -EINVAL.

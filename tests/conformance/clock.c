@@ -36,6 +36,18 @@ void door_block_release(void *owner)
 static const struct sl_tcp_buffers buffers = {block_hold, door_block_release};
 
 // ---- packets out ------------------------------------------------------------------------------------------
+// RFC 1624: what the word loses the checksum gains.
+static void df_clear(uint8_t *ip)
+{
+    uint32_t sum = (uint32_t)ip[10] << 8 | ip[11];
+
+    sum += (uint32_t)(ip[6] & 0x40) << 8;
+    sum = (sum & 0xffff) + (sum >> 16);
+    ip[6] &= (uint8_t)~0x40;
+    ip[10] = (uint8_t)(sum >> 8);
+    ip[11] = (uint8_t)sum;
+}
+
 static bool packet_send(void *context, const struct sl_tcp_out *out)
 {
     struct door *door = context;
@@ -46,6 +58,8 @@ static bool packet_send(void *context, const struct sl_tcp_out *out)
     packet->next = NULL;
     packet->at_us = door->now_us;
     packet->len = sl_tcp_write_headers(out, ++door->ip_id, packet->bytes);
+    if (sl_ip_is_v4(&out->src) && out->user && ((struct door_socket *)out->user)->may_fragment)
+        df_clear(packet->bytes);
     for (unsigned i = 0; i < out->n_pieces; i++) {
         memcpy(packet->bytes + packet->len, out->pieces[i].data, out->pieces[i].len);
         packet->len += out->pieces[i].len;
@@ -103,11 +117,13 @@ void door_settle(struct door *door)
     while (sl_tcp_event(door->tcp, &event))
         door_event(door, &event);
     sl_tcp_output(door->tcp, door->now_us);
-    for (struct door_socket *s = door->sockets; s; s = s->next)
+    for (struct door_socket *s = door->sockets; s; s = s->next) {
         if (s->out_of_room && door_writable(s)) {
             s->out_of_room = false;
             s->edge++;
         }
+        door_times_note(s);
+    }
 }
 
 void door_leave(struct door *door)
@@ -234,6 +250,14 @@ void door_tick(struct door *door)
 }
 
 // ---- packets ----------------------------------------------------------------------------------------------
+// Linux keeps data back in the call itself; what an acknowledgement lets go, it lets go.
+static void uncork(struct door *door)
+{
+    for (struct door_socket *s = door->sockets; s; s = s->next)
+        if (!s->closed)
+            door_more(s, false);
+}
+
 int door_packet_in(struct door *door, const void *packet, size_t len)
 {
     struct door_block *block = door_block_new(len);
@@ -244,7 +268,10 @@ int door_packet_in(struct door *door, const void *packet, size_t len)
     memcpy(block->bytes, packet, len);
     if (sl_tcp_read_packet(&in, block->bytes, len, false) == 0) {
         in.payload.owner = block;
-        if (sl_tcp_input(door->tcp, &in, door->now_us))
+        bool taken = sl_tcp_input(door->tcp, &in, door->now_us);
+
+        uncork(door);
+        if (taken)
             return 0;
     } else {
         door_icmp_in(door, block->bytes, len);

@@ -8,6 +8,15 @@
 
 #define PIECE_MAX DOOR_PIECE_MAX
 
+// A page that is not there, as far as one is to be told from another: NULL.
+static bool is_bad(const struct iovec *iov, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (iov[i].iov_base == NULL && iov[i].iov_len)
+            return true;
+    return false;
+}
+
 // ---- reading ----------------------------------------------------------------------------------------------
 static uint32_t unread(const struct door_socket *s)
 {
@@ -135,6 +144,8 @@ ssize_t door_receive(struct door_socket *s, const struct iovec *iov, size_t n, i
     if (flags & MSG_ERRQUEUE)
         return -EAGAIN;
     for (;;) {
+        if (s->conn && unread(s) && !(flags & MSG_TRUNC) && is_bad(iov, n))
+            return -EFAULT;
         if (flags & MSG_PEEK)
             got = peek(s, to, want);
         else
@@ -218,10 +229,8 @@ static void gather(const struct iovec *iov, size_t n, size_t from, uint8_t *to, 
     for (size_t i = 0; i < n && len; i++) {
         size_t here = from < iov[i].iov_len ? iov[i].iov_len - from : 0, part = here < len ? here : len;
 
-        if (part && iov[i].iov_base)
+        if (part)
             memcpy(to, (const uint8_t *)iov[i].iov_base + from, part);
-        else
-            memset(to, 0, part);
         to += part;
         len -= part;
         from -= from < iov[i].iov_len ? from : iov[i].iov_len;
@@ -253,6 +262,8 @@ static ssize_t send_some(struct door_socket *s, const struct iovec *iov, size_t 
 
     if (room == 0)
         return 0;
+    if (is_bad(iov, n))
+        return -EFAULT;
     piece = piece < room ? piece : room;
     code = send_piece(s, iov, n, from, piece);
     return code ? code : (ssize_t)piece;
@@ -270,8 +281,8 @@ static int not_sendable(struct door_socket *s)
     return s->shut_write || s->kind == DOOR_OVER || s->kind == DOOR_FAILED ? -EPIPE : 0;
 }
 
-// MSG_MORE is a cork until the next call that does not have it.
-static void cork(struct door_socket *s, bool more)
+// MSG_MORE is a cork until the next call that does not have it, or the next segment that comes.
+void door_more(struct door_socket *s, bool more)
 {
     if (s->conn == NULL || s->options.cork == (s->cork || more))
         return;
@@ -288,7 +299,7 @@ ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int 
 
     if (flags & MSG_FASTOPEN)
         return -EOPNOTSUPP;
-    cork(s, flags & MSG_MORE);
+    door_more(s, flags & MSG_MORE);
     for (;;) {
         code = s->closed ? -EBADF : not_sendable(s);
         if (code == 0 && s->kind == DOOR_CONNECTED && want > sent)

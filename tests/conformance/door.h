@@ -42,6 +42,16 @@ struct door_watch { // of an epoll
     bool disarmed; // EPOLLONESHOT
 };
 
+enum door_doing { DOOR_IDLE, DOOR_BUSY, DOOR_BY_WINDOW, DOOR_BY_BUFFER }; // what holds a sender back
+
+struct door_times { // of TCP_INFO: what the engine does not keep
+    enum door_doing doing;
+    uint64_t seen_us, spent_us[4]; // by what it was doing
+    uint64_t data_in_us, data_out_us, ack_in_us;
+    uint64_t bytes_in, bytes_acked;
+    uint32_t out_end;
+};
+
 struct door_socket {
     struct door_socket
         *next; // all that ever were, freed with the door: a blocked thread may look at a closed one
@@ -63,8 +73,10 @@ struct door_socket {
     bool shut_read, shut_write, connect_told;
     uint32_t edge; // counts what happened to it
     bool reuse_address, keepalive, only_v6, quick_ack, linger, cork, tell_unread;
+    bool may_fragment; // IP_PMTUDISC_DONT: no DF
     bool out_of_room; // a writer was told so: room is an event then, once (sk_stream_write_space())
     int linger_s, low_water, tos;
+    uint16_t port_first, port_last; // IP_LOCAL_PORT_RANGE; 0: Linux's own
     uint32_t keepalive_idle_ms;
     // SO_SNDBUF counts bytes; the engine counts whole buffers until their last byte is acknowledged, so that
     // options.tx_bytes is larger by one.
@@ -73,6 +85,7 @@ struct door_socket {
     uint64_t receive_timeout_us, send_timeout_us; // 0: none
     struct door_watch *watches;                   // of an epoll
     uint32_t n_watches;
+    struct door_times times;
 };
 
 struct door_block { // bytes of the engine, counted
@@ -144,6 +157,7 @@ struct door_socket *door_socket_new(struct door *door, int family, enum door_kin
 int door_socket_open(struct door *door, int domain, int type, int protocol);
 int door_bind(struct door_socket *s, const struct sockaddr *addr, socklen_t len);
 int door_listen(struct door_socket *s, int backlog);
+void door_listen_again(struct door_socket *s); // with what its options are now, where it listens
 int door_accept(struct door_socket *s, struct sockaddr *addr, socklen_t *len);
 int door_connect(struct door_socket *s, const struct sockaddr *addr, socklen_t len);
 int door_shutdown(struct door_socket *s, int how);
@@ -160,6 +174,7 @@ static inline uint64_t door_deadline(const struct door *door, uint64_t timeout_u
 // ---- data.c -----------------------------------------------------------------------------------------------
 ssize_t door_receive(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
 ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int flags);
+void door_more(struct door_socket *s, bool more); // MSG_MORE
 ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int flags);
 bool door_readable(const struct door_socket *s); // a read would not block
 bool door_writable(const struct door_socket *s);
@@ -170,6 +185,7 @@ int door_option_get(struct door_socket *s, int level, int name, void *value, soc
 int door_option_set(struct door_socket *s, int level, int name, const void *value, socklen_t len);
 int door_fcntl(struct door_socket *s, int command, long argument);
 int door_ioctl(struct door_socket *s, unsigned long request, int *value);
+void door_times_note(struct door_socket *s);
 void door_tcp_info(const struct door_socket *s, void *to, socklen_t *len);
 
 // ---- poll.c -----------------------------------------------------------------------------------------------

@@ -98,6 +98,15 @@ static int table_set(struct door *door, const char *text)
     return door->short_table || strcmp(text, "full") == 0 ? 0 : -EINVAL;
 }
 
+// What the public suites' defaults.sh sets, as far as there is something to set here.
+static int suite_set(struct door *door, const char *text)
+{
+    door->options.wscale_shift = 8;
+    door->options.syn_retries = door->options.synack_retries = 5;
+    door->ecn = DOOR_ECN_OFF;
+    return strcmp(text, "linux") == 0 ? 0 : -EINVAL;
+}
+
 static int seed_set(struct door *door, const char *text)
 {
     char *end;
@@ -110,7 +119,8 @@ static const struct {
     const char *name;
     int (*set)(struct door *door, const char *text);
 } words[] = {{"congestion", congestion_set}, {"cookies", cookies_set}, {"ecn", ecn_set},
-             {"local", local_set},           {"seed", seed_set},       {"table", table_set}};
+             {"local", local_set},           {"seed", seed_set},       {"suite", suite_set},
+             {"table", table_set}};
 
 static int word_set(struct door *door, char *word)
 {

@@ -23,6 +23,7 @@ static void apply(struct door_socket *s)
     s->options.traffic_class = (uint8_t)(s->tos & 0xfc);
     if (s->conn)
         sl_tcp_options_set(s->conn, &s->options, s->door->now_us);
+    door_listen_again(s);
 }
 
 // ---- SOL_SOCKET -------------------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ static int socket_set(struct door_socket *s, int name, int value)
         break;
     case SO_SNDBUF:
     case SO_SNDBUFFORCE:
-        s->send_bytes = buffer_size(value);
+        s->send_bytes = 2 * buffer_size(value); // as Linux, where half is its own overhead; here all is payload
         s->options.tx_bytes = s->send_bytes + DOOR_PIECE_MAX;
         break;
     case SO_RCVLOWAT:
@@ -121,7 +122,7 @@ static int socket_get(struct door_socket *s, int name, int *value)
         *value = (int)(s->options.rx_bytes * 2);
         return 0;
     case SO_SNDBUF:
-        *value = (int)(s->send_bytes * 2);
+        *value = (int)s->send_bytes;
         return 0;
     case SO_RCVLOWAT:
         *value = s->low_water;
@@ -171,12 +172,24 @@ static int quick_ack_set(struct door_socket *s, int value)
     return 0;
 }
 
+// "Forces an explicit flush of pending output, even if TCP_CORK is currently set" (tcp(7)).
+static int no_delay_set(struct door_socket *s, bool value)
+{
+    s->options.no_delay = value;
+    s->options.cork = s->options.cork && !value;
+    apply(s);
+    if (value)
+        door_settle(s->door);
+    s->options.cork = s->cork;
+    apply(s);
+    return 0;
+}
+
 static int tcp_set(struct door_socket *s, int name, int value)
 {
     switch (name) {
     case TCP_NODELAY:
-        s->options.no_delay = value;
-        break;
+        return no_delay_set(s, value);
     case TCP_CORK:
         s->cork = s->options.cork = value;
         break;
@@ -280,6 +293,20 @@ static int tcp_get(struct door_socket *s, int name, int *value)
 }
 
 // ---- IP ---------------------------------------------------------------------------------------------------
+#define IP_PORT_RANGE 51 // IP_LOCAL_PORT_RANGE of <linux/in.h> since 6.3
+
+// Highest port in the upper half, lowest in the lower; 0: the ephemeral range's.
+static int port_range_set(struct door_socket *s, uint32_t range)
+{
+    uint16_t first = (uint16_t)range, last = (uint16_t)(range >> 16);
+
+    if (first && last && first > last)
+        return -EINVAL;
+    s->port_first = first;
+    s->port_last = last;
+    return 0;
+}
+
 static int ip_set(struct door_socket *s, int level, int name, int value)
 {
     bool v6 = level == IPPROTO_IPV6;
@@ -290,7 +317,11 @@ static int ip_set(struct door_socket *s, int level, int name, int value)
         s->options.hop_limit = value < 0 ? 64 : (uint8_t)value;
     else if (v6 && name == IPV6_V6ONLY)
         s->only_v6 = value;
-    else
+    else if (!v6 && name == IP_PORT_RANGE)
+        return port_range_set(s, (uint32_t)value);
+    else if (!v6 && name == IP_MTU_DISCOVER && in_range(value, IP_PMTUDISC_DONT, IP_PMTUDISC_DO))
+        s->may_fragment = value == IP_PMTUDISC_DONT;
+    else if (v6 || (name != IP_BIND_ADDRESS_NO_PORT && name != IP_FREEBIND)) // so it is: any address is taken
         return -ENOPROTOOPT;
     apply(s);
     return 0;
@@ -329,6 +360,8 @@ int door_option_set(struct door_socket *s, int level, int name, const void *valu
         return timeout_set(name == SO_RCVTIMEO ? &s->receive_timeout_us : &s->send_timeout_us, value, len);
     if (level == SOL_TCP && name == TCP_CONGESTION)
         return congestion_set(s, value, len);
+    if (level == IPPROTO_IP && len >= 1 && len < sizeof(number)) // do_ip_setsockopt() takes a byte as well
+        return ip_set(s, level, name, *(const uint8_t *)value);
     if (len < sizeof(number))
         return -EINVAL;
     memcpy(&number, value, sizeof(number));
@@ -347,6 +380,8 @@ static int bytes_get(const void *from, socklen_t size, void *value, socklen_t *l
     return 0;
 }
 
+enum { SK_RMEM_ALLOC, SK_RCVBUF, SK_WMEM_ALLOC, SK_SNDBUF, SK_FWD_ALLOC, SK_WMEM_QUEUED }; // <linux/sock_diag.h>
+
 static int congestion_get(const struct door_socket *s, void *value, socklen_t *len)
 {
     char name[16] = {0}; // TCP_CA_NAME_MAX
@@ -354,6 +389,19 @@ static int congestion_get(const struct door_socket *s, void *value, socklen_t *l
     strncpy(name, strcmp(s->options.congestion, "newreno") == 0 ? "reno" : s->options.congestion,
             sizeof(name) - 1);
     return bytes_get(name, sizeof(name), value, len);
+}
+
+// Payload where Linux counts what its buffers take.
+static int memory_get(const struct door_socket *s, void *value, socklen_t *len)
+{
+    struct sl_tcp_info info = {0};
+    uint32_t memory[9] = {[SK_RCVBUF] = s->options.rx_bytes * 2, [SK_SNDBUF] = s->send_bytes};
+
+    if (s->conn)
+        sl_tcp_info(s->conn, &info);
+    memory[SK_RMEM_ALLOC] = info.rcv_unread;
+    memory[SK_WMEM_QUEUED] = info.snd_nxt - info.snd_una + info.snd_queued;
+    return bytes_get(memory, sizeof(memory), value, len);
 }
 
 static int struct_get(struct door_socket *s, int level, int name, void *value, socklen_t *len)
@@ -366,8 +414,14 @@ static int struct_get(struct door_socket *s, int level, int name, void *value, s
         return bytes_get(&linger, sizeof(linger), value, len);
     if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO))
         return bytes_get(&tv, sizeof(tv), value, len);
+    if (level == SOL_SOCKET && name == SO_MEMINFO)
+        return memory_get(s, value, len);
     if (level == SOL_TCP && name == TCP_CONGESTION)
         return congestion_get(s, value, len);
+    if (level == SOL_TCP && name == TCP_CC_INFO) { // CUBIC and NewReno have none, as on Linux
+        *len = 0;
+        return 0;
+    }
     if (level != SOL_TCP || name != TCP_INFO)
         return -ENOPROTOOPT;
     door_tcp_info(s, value, len);

@@ -153,10 +153,12 @@ static bool is_taken(const struct door_socket *s, const struct sl_ip *ip, sl_be1
 static sl_be16 port_choose(struct door_socket *s, const struct sl_ip *ip)
 {
     struct door *door = s->door;
+    uint16_t first = s->port_first ? s->port_first : EPHEMERAL_FIRST;
+    uint16_t last = s->port_last ? s->port_last : EPHEMERAL_LAST;
 
-    for (unsigned tries = EPHEMERAL_FIRST; tries <= EPHEMERAL_LAST; tries++) {
-        if (door->next_port < EPHEMERAL_FIRST || door->next_port > EPHEMERAL_LAST)
-            door->next_port = EPHEMERAL_FIRST;
+    for (unsigned tries = first; tries <= last; tries++) {
+        if (door->next_port < first || door->next_port > last)
+            door->next_port = first;
         sl_be16 port = sl_be16_of(door->next_port++);
 
         if (!is_taken(s, ip, port))
@@ -210,6 +212,15 @@ static int listen_begin(struct door_socket *s)
     if (s->listeners[0] && dual)
         s->listeners[1] = sl_tcp_listen(s->door->tcp, &v4, s->local_port, &options, s, &error);
     return s->listeners[0] ? 0 : error;
+}
+
+void door_listen_again(struct door_socket *s)
+{
+    struct sl_tcp_options options = listening_options(s);
+
+    for (unsigned i = 0; i < 2; i++)
+        if (s->listeners[i])
+            sl_tcp_listener_options_set(s->listeners[i], &options);
 }
 
 int door_listen(struct door_socket *s, int backlog)

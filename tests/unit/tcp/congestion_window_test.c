@@ -123,6 +123,33 @@ static void rfc7661_an_application_that_sends_little_grows_no_window(void **stat
     assert_int_equal(rig_info(conn).cwnd, 10 * MSS);
 }
 
+static uint32_t acked_by_twos(uint32_t segments) // of one flight; the window afterwards, segments
+{
+    struct sl_tcp_options options = loss_options();
+
+    open_with(&options);
+    rig_send(rig, conn, 0, segments * MSS);
+    rig_wait(rig, RTT);
+    for (uint32_t i = 2; i < segments + 2; i += 2)
+        loss_ack(rig, SEQ(i < segments ? i : segments));
+    return rig_info(conn).cwnd / MSS;
+}
+
+static void rfc7661_4_3_a_flight_of_the_window_doubles_it_whatever_the_acks_leave(void **state)
+{
+    assert_int_equal(acked_by_twos(10), 20);
+}
+
+static void rfc7661_4_3_a_flight_of_more_than_half_grows_it_to_twice_the_flight(void **state)
+{
+    assert_int_equal(acked_by_twos(9), 18);
+}
+
+static void rfc7661_4_3_a_flight_of_half_leaves_it(void **state)
+{
+    assert_int_equal(acked_by_twos(5), 10);
+}
+
 static void nor_does_a_peer_with_a_small_window(void **state)
 {
     struct sl_tcp_options options = loss_options();
@@ -197,6 +224,9 @@ int main(void)
         TEST(rfc2861_the_threshold_remembers_three_quarters),
         TEST(a_pause_shorter_than_the_timeout_changes_nothing),
         TEST(rfc7661_an_application_that_sends_little_grows_no_window),
+        TEST(rfc7661_4_3_a_flight_of_the_window_doubles_it_whatever_the_acks_leave),
+        TEST(rfc7661_4_3_a_flight_of_more_than_half_grows_it_to_twice_the_flight),
+        TEST(rfc7661_4_3_a_flight_of_half_leaves_it),
         TEST(nor_does_a_peer_with_a_small_window),
         TEST(slow_start_is_paced_at_twice_the_window_a_round_trip),
         TEST(avoidance_is_paced_a_fifth_faster_than_the_window),

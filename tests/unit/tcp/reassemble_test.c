@@ -482,6 +482,24 @@ static void rfc2883_4_2_1_a_part_of_a_segment_that_fills_a_hole(void **state)
     rig_free(rig);
 }
 
+static void rfc2883_4_2_of_several_parts_the_first_is_told(void **state)
+{
+    struct sl_tcp_conn *conn;
+    struct rig *rig = opened(&conn);
+
+    say(rig, ACK, 501, 500, 1);
+    say(rig, ACK, 2001, 500, 1);
+    say(rig, ACK, 4001, 500, 1);
+    say(rig, ACK, 1, 3000, 1);
+    expect_blocks(rig, BLOCKS({501, 1001}, {4001, 4501}));
+    say(rig, ACK, 6001, 500, 1);
+    say(rig, ACK, 3501, 4000, 1);
+    expect_blocks(rig, BLOCKS({4001, 4501}, {3501, 7501}));
+    say(rig, ACK, 2501, 5000, 1); // what lies before the hole is old as well, and comes first
+    expect_blocks(rig, BLOCKS({2501, 3001}));
+    rig_free(rig);
+}
+
 static void rfc2883_4_2_2_a_part_of_a_range_comes_again(void **state)
 {
     struct sl_tcp_conn *conn;
@@ -554,6 +572,7 @@ int main(void)
         T(rfc2883_4_1_2_with_a_block_behind_it),
         T(rfc2883_4_1_3_of_a_segment_out_of_order),
         T(rfc2883_4_2_1_a_part_of_a_segment_that_fills_a_hole),
+        T(rfc2883_4_2_of_several_parts_the_first_is_told),
         T(rfc2883_4_2_2_a_part_of_a_range_comes_again),
         T(an_old_front_and_new_text),
         T(each_duplicate_is_told_once),

@@ -51,6 +51,25 @@ static void rfc7323_3_2_every_segment_carries_them_once_agreed(void **state)
     rig_free(rig);
 }
 
+static void rfc7323_3_2_so_does_a_reset(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = script_open_full(rig);
+    const struct rig_segment *last;
+    uint32_t before;
+
+    put(rig, 1, 10, 1, TSVAL + 7);
+    before = last_out(rig)->options.tsval;
+    rig_wait(rig, RIG_S);
+    sl_tcp_close(conn, rig->now_us); // with bytes unread
+    last = last_out(rig);
+    assert_int_equal(last->out.flags, SL_TCP_RST | SL_TCP_ACK);
+    assert_true(last->options.present & TCP_OPTION_TIMESTAMPS);
+    assert_int_equal(last->options.tsval - before, 1000);
+    assert_int_equal(last->options.tsecr, TSVAL + 7);
+    rig_free(rig);
+}
+
 static void rfc7323_3_2_none_carries_them_where_one_end_lacks_them(void **state)
 {
     struct rig *rig = rig_new();
@@ -177,6 +196,21 @@ static void one_out_of_the_window_is_not_remembered(void **state)
     rig_drop_out(rig);
     rig_send(rig, conn, 0, 10);
     assert_int_equal(last_out(rig)->options.tsecr, TSVAL);
+    rig_free(rig);
+}
+
+// The segment goes for its ACK (RFC 5961 section 5). Would its timestamp stay, PAWS would refuse every honest one.
+static void one_with_an_ack_of_nothing_sent_is_not_remembered(void **state)
+{
+    struct rig *rig = rig_new();
+    const struct rig_segment *last;
+
+    script_open_full(rig);
+    put(rig, 1, 0, 9999, TSVAL + 100000);
+    put(rig, 1, 10, 1, TSVAL + 1);
+    last = last_out(rig);
+    assert_int_equal(last->ack, 11);
+    assert_int_equal(last->options.tsecr, TSVAL + 1);
     rig_free(rig);
 }
 
@@ -315,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(rfc7323_4_3_a_segment_whose_ack_is_refused_leaves_no_timestamp),
         T(rfc7323_3_2_every_segment_carries_them_once_agreed),
+        T(rfc7323_3_2_so_does_a_reset),
         T(rfc7323_3_2_none_carries_them_where_one_end_lacks_them),
         T(rfc7323_5_4_the_clock_ticks_once_a_millisecond),
         T(rfc7323_5_4_offsets_differ_by_address),
@@ -324,6 +359,7 @@ int main(void)
         T(an_older_one_in_place_is_not_remembered),
         T(an_acknowledgement_alone_updates_it),
         T(one_out_of_the_window_is_not_remembered),
+        T(one_with_an_ack_of_nothing_sent_is_not_remembered),
         T(rfc7323_5_3_r1_an_older_one_is_refused_and_answered),
         T(rfc7323_5_3_the_order_is_modulo_2_32),
         T(rfc7323_5_3_an_equal_one_is_taken),
