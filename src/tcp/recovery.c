@@ -21,12 +21,15 @@ static void prr_begin(struct tcp_conn *conn, uint32_t flight)
     conn->high_seq = conn->snd_nxt;
 }
 
+// What the recovery before this one repeated may still be on its way: its echo is older than what goes now and still
+// not one of an original, and its duplicate would be told by a DSACK as well.
 static void undo_begin(struct tcp_conn *conn)
 {
     conn->flags |= TCP_UNDO;
     conn->undo_una = conn->snd_una;
-    conn->undo_retrans = -1; // nothing repeated yet
-    conn->retrans_ts = 0;
+    conn->undo_retrans = conn->retrans ? (int32_t)in_segments(conn, conn->retrans) : -1; // -1: nothing yet
+    if (conn->retrans == 0)
+        conn->retrans_ts = 0;
 }
 
 // What was in flight as the acknowledgement came, that which tells of the loss (RFC 5681 equation 4).
