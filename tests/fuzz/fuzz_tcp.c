@@ -419,7 +419,7 @@ static void begin(uint8_t how)
     options.timestamps = !(how & 16);
     options.sack = !(how & 32);
     options.cookies_always = how & 64;
-    options.congestion = how & 128 ? "newreno" : "cubic";
+    options.congestion = !(how & 128) ? "cubic" : how & 64 ? "newreno" : "bbr";
     expect(sl_tcp_listen(world->end[1].tcp, &server, 80, &options, NULL, &error) != NULL);
     world->end[0].conn = sl_tcp_connect(world->end[0].tcp, &client, 4000, &server, 80, &options, NULL, config.now_us, &error);
     expect(world->end[0].conn != NULL);
