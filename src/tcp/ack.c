@@ -216,6 +216,8 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
     update_window(tcp, conn, in, &sample);
     if (brings_nothing(conn, in, options))
         return true;
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_begin(conn, sample.now_us);
     if (tcp_has(conn, TCP_SACK_ON) && options->present & TCP_OPTION_SACK)
         tcp_scoreboard_sack(tcp, conn, options, in->ack, &sample);
     if (tcp_seq_gt(in->ack, conn->snd_una)) {
@@ -232,7 +234,10 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    grow(conn, &sample, before);
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_ack(conn, &sample);
+    else
+        grow(conn, &sample, before);
     tcp_pace_rate(conn);
     rearm(tcp, conn, &sample);
     tcp_want_output(tcp, conn);

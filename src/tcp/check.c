@@ -138,6 +138,21 @@ static const char *check_timers(const struct tcp_conn *conn)
     return NULL;
 }
 
+// Every segment in flight left with no more delivered than is now, and what is paced has a rate.
+static const char *check_rates(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
+{
+    const struct tcp_rate *rate = conn->cc.rate;
+
+    if (!tcp_has(conn, TCP_RATED))
+        return NULL;
+    MUST(conn->cc.ops->state_bytes != 0);
+    MUST(!tcp_synchronized(conn) || rate->pacing_bps != 0);
+    MUST(conn->cc.ssthresh == UINT32_MAX);
+    for (uint32_t i = conn->sent_head; i != TCP_NONE; i = tcp_record_at(tcp, i)->next)
+        MUST(tcp->rates[i].delivered <= rate->delivered);
+    return NULL;
+}
+
 static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     const char *wrong = NULL;
@@ -147,7 +162,8 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
         return NULL;
     }
     if (!(wrong = check_numbers(conn)) && !(wrong = check_records(tcp, conn)) &&
-        !(wrong = check_send_queue(tcp, conn)) && !(wrong = check_receive_queue(tcp, conn)))
+        !(wrong = check_send_queue(tcp, conn)) && !(wrong = check_receive_queue(tcp, conn)) &&
+        !(wrong = check_rates(tcp, conn)))
         wrong = check_timers(conn);
     return wrong;
 }
@@ -155,7 +171,7 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
 static const char *check_engine(const struct sl_tcp_engine *tcp)
 {
     uint64_t rx = 0, tx = 0;
-    uint32_t records = 0, connections = 0;
+    uint32_t records = 0, connections = 0, models = 0;
 
     for (uint32_t i = 0; i < tcp->conns.fresh; i++) {
         const struct tcp_conn *conn = tcp_conn_at(tcp, i);
@@ -169,12 +185,14 @@ static const char *check_engine(const struct sl_tcp_engine *tcp)
         tx += conn->tx_charge;
         records += conn->n_sent;
         connections++;
+        models += tcp_has(conn, TCP_RATED);
     }
     MUST(tcp->rx_charge == rx);
     MUST(tcp->tx_charge == tx);
     MUST(tcp->rx_charge <= tcp->config.rx_bytes);
     MUST(tcp->records.used == records);
     MUST(tcp->profiles.used <= connections);
+    MUST(tcp->models.used == models);
     return NULL;
 }
 

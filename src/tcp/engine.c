@@ -27,12 +27,17 @@ static int pools_init(struct sl_tcp_engine *tcp)
         tcp_pool_init(&tcp->items, sizeof(union tcp_item), config->buffers_held) ||
         tcp_pool_init(&tcp->records, sizeof(struct tcp_record), config->segments_held) ||
         tcp_pool_init(&tcp->waits, sizeof(struct tcp_time_wait), config->time_waits) ||
-        tcp_pool_init(&tcp->profiles, sizeof(struct tcp_profile), config->connections + 1))
+        tcp_pool_init(&tcp->profiles, sizeof(struct tcp_profile), config->connections + 1) ||
+        tcp_pool_init(&tcp->models, tcp_cc_state_bytes(), config->connections))
+        return -ENOMEM;
+    tcp->rates = map(tcp, sizeof(struct tcp_rate_sent) * (size_t)config->segments_held);
+    if (!tcp->rates)
         return -ENOMEM;
     tcp->memory_bytes += sizeof(struct tcp_conn) * (uint64_t)config->connections +
                          sizeof(union tcp_item) * (uint64_t)config->buffers_held +
                          sizeof(struct tcp_record) * (uint64_t)config->segments_held +
-                         sizeof(struct tcp_time_wait) * (uint64_t)config->time_waits;
+                         sizeof(struct tcp_time_wait) * (uint64_t)config->time_waits +
+                         tcp_cc_state_bytes() * (uint64_t)config->connections;
     return 0;
 }
 
@@ -94,6 +99,9 @@ void sl_tcp_free(struct sl_tcp_engine *tcp)
     tcp_pool_fini(&tcp->records);
     tcp_pool_fini(&tcp->waits);
     tcp_pool_fini(&tcp->profiles);
+    tcp_pool_fini(&tcp->models);
+    if (tcp->rates)
+        munmap(tcp->rates, sizeof(struct tcp_rate_sent) * (size_t)tcp->config.segments_held);
     tcp_wheel_fini(&tcp->wheel);
     if (tcp->buckets)
         munmap(tcp->buckets, sizeof(uint32_t) * (size_t)tcp->n_buckets);
@@ -155,11 +163,25 @@ static void trace_begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64
     trace->began_us = now_us;
 }
 
+// There are as many models as connections, so taking one never fails; pages that none has used are no memory.
+static void congestion_begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+{
+    const struct tcp_cc_ops *cc = tcp_cc_find(conn->options->congestion);
+
+    cc = cc ? cc : &tcp_cc_cubic;
+    if (cc->state_bytes) {
+        conn->cc.rate = (struct tcp_rate *)(tcp->models.base + (size_t)tcp_pool_get(&tcp->models) * tcp->models.size);
+        memset(conn->cc.rate, 0, cc->state_bytes);
+        conn->cc.rate->random = tcp_random(tcp);
+        conn->flags |= TCP_RATED;
+    }
+    tcp_cc_start(&conn->cc, cc, conn->peer_mss);
+}
+
 struct tcp_conn *tcp_conn_new(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple,
                               const struct sl_tcp_options *options, uint64_t now_us)
 {
     uint32_t index = tcp_pool_get(&tcp->conns);
-    const struct tcp_cc_ops *cc;
     struct tcp_conn *conn;
 
     if (index == TCP_NONE) {
@@ -172,8 +194,7 @@ struct tcp_conn *tcp_conn_new(struct sl_tcp_engine *tcp, const struct tcp_tuple 
     conn_lists_clear(conn);
     conn_begin(tcp, conn, options, now_us);
     trace_begin(tcp, conn, now_us);
-    cc = tcp_cc_find(options->congestion);
-    tcp_cc_start(&conn->cc, cc ? cc : &tcp_cc_cubic, conn->peer_mss);
+    congestion_begin(tcp, conn);
     tcp_mss_update(conn);
     tcp_table_add(tcp, tuple, index);
     return conn;
@@ -217,6 +238,8 @@ void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     uint32_t index = tcp_conn_index(tcp, conn);
 
     tcp_profile_put(tcp, conn->options);
+    if (tcp_has(conn, TCP_RATED))
+        tcp_pool_put(&tcp->models, (uint32_t)(((uint8_t *)conn->cc.rate - tcp->models.base) / tcp->models.size));
     conn->flags = 0;
     if (!conn->event_listed && !conn->output_listed)
         tcp_pool_put(&tcp->conns, index);

@@ -3,7 +3,7 @@
 //
 //     input.c  finds the connection, checks in the order of RFC 9293 section 3.10.7
 //       syn.c      LISTEN, SYN-SENT, SYN-RECEIVED, cookies        time_wait.c  tuples that wait
-//       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, cc_*.c
+//       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, rate.c, cc_*.c
 //       receive.c  what the payload brings: reassemble.c (out of order, ranges.c), window, when to acknowledge
 //     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
 //
@@ -103,6 +103,7 @@ enum tcp_conn_flag {
     TCP_FIN_SENT = 1 << 4,
     TCP_FIN_RECEIVED = 1 << 5, // and everything before it
     TCP_FIN_AHEAD = 1 << 6,    // a FIN came out of order: at rx_fin
+    TCP_RATED = 1 << 7, // the congestion control asks for delivery rates: cc.rate is there
     TCP_ACK_NOW = 1 << 8,
     TCP_ACK_DELAYED = 1 << 9,
     TCP_ECN_ON = 1 << 10,
@@ -290,6 +291,8 @@ struct sl_tcp_engine {
     struct sl_hash_seed seed;
     struct tcp_wheel wheel;
     struct tcp_pool conns, items, records, waits, profiles;
+    struct tcp_pool models; // of congestion control (struct tcp_rate and behind it), for connections that ask for one
+    struct tcp_rate_sent *rates; // beside the records
     uint32_t profiles_tried[TCP_PROFILES_TRIED]; // TCP_NONE: none
     uint32_t profile_next;
     struct tcp_trace *traces;
@@ -536,6 +539,16 @@ uint32_t tcp_range_first(const struct sl_tcp_engine *tcp, uint32_t root);
 uint32_t tcp_range_last(const struct sl_tcp_engine *tcp, uint32_t root);
 void tcp_range_insert(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
 void tcp_range_remove(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
+// ---- rate.c: for connections with TCP_RATED only ------------------------------------------------------------------------
+void tcp_rate_begin(struct tcp_conn *conn, uint64_t now_us); // an acknowledgement comes
+void tcp_rate_check(struct tcp_conn *conn, uint64_t now_us); // is it the application that holds back?
+// in_flight: with it; first: nothing was outstanding.
+void tcp_rate_sent(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_record *record,
+                   uint32_t in_flight, bool first);
+void tcp_rate_split(struct sl_tcp_engine *tcp, const struct tcp_record *record, const struct tcp_record *rest);
+void tcp_rate_delivered(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_record *record);
+void tcp_rate_lost(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_record *record);
+void tcp_rate_ack(struct tcp_conn *conn, const struct tcp_ack_sample *ack); // the sample, and the algorithm's turn
 
 // ---- receive.c, reassemble.c ----------------------------------------------------------------------------------------
 bool tcp_payload_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn,

@@ -189,6 +189,15 @@ static bool paced(struct tcp_conn *conn, uint64_t now_us)
     return true;
 }
 
+// Rates are of payload, and what is sent at a rate other than meant would be measured as the path's: nanoseconds count.
+static void pace_exactly(struct tcp_conn *conn, uint32_t len)
+{
+    uint64_t ns = (uint64_t)len * 1000 * TCP_S / conn->rate_bps + conn->cc.rate->pace_rest_ns;
+
+    conn->pace_us += ns / 1000;
+    conn->cc.rate->pace_rest_ns = (uint32_t)(ns % 1000);
+}
+
 // A millisecond's worth may be made good by whoever was called late.
 static void pace(struct tcp_conn *conn, uint64_t now_us, uint32_t len)
 {
@@ -196,6 +205,10 @@ static void pace(struct tcp_conn *conn, uint64_t now_us, uint32_t len)
         return;
     if (conn->pace_us + TCP_MS < now_us)
         conn->pace_us = now_us - TCP_MS;
+    if (tcp_has(conn, TCP_RATED)) {
+        pace_exactly(conn, len);
+        return;
+    }
     conn->pace_us += (uint64_t)(len + 60) * TCP_S / conn->rate_bps;
 }
 
@@ -414,6 +427,12 @@ static void restart_after_idle(struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t idle = now_us - conn->sent_us;
 
+    if (tcp_has(conn, TCP_RATED)) {
+        if (conn->sent_head == TCP_NONE && conn->cc.rate->limited_until)
+            conn->cc.ops->idle(&conn->cc, now_us, idle);
+        tcp_pace_rate(conn);
+        return;
+    }
     if (conn->sent_head != TCP_NONE || conn->recovery != TCP_OPEN || idle < conn->rto_us || !conn->sent_us)
         return;
     conn->cc.ops->idle(&conn->cc, now_us, idle);

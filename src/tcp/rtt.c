@@ -71,6 +71,10 @@ void tcp_pace_rate(struct tcp_conn *conn)
 {
     uint64_t percent = conn->cc.cwnd < conn->cc.ssthresh / 2 ? 200 : 120;
 
+    if (tcp_has(conn, TCP_RATED)) {
+        conn->rate_bps = conn->cc.rate->pacing_bps;
+        return;
+    }
     if (!conn->options->pacing || conn->srtt_us < 2 * TCP_MS) {
         conn->rate_bps = 0;
         return;

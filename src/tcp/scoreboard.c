@@ -74,6 +74,8 @@ uint32_t tcp_record_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32
     conn->sent_tail = index;
     conn->n_sent++;
     timed_append(tcp, conn, record);
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_sent(tcp, conn, record, tcp_pipe(conn) + bytes_of(record), conn->sent_head == index);
     return index;
 }
 
@@ -118,16 +120,20 @@ void tcp_records_clear(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 
 void tcp_record_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tcp_record *record)
 {
+    bool news = (record->flags & (TCP_SENT_LOST | TCP_SENT_RETRANS)) != TCP_SENT_LOST;
+
     if (record->flags & TCP_SENT_SACKED)
         return;
     timed_remove(tcp, conn, record);
-    if ((record->flags & (TCP_SENT_LOST | TCP_SENT_RETRANS)) != TCP_SENT_LOST)
+    if (news)
         conn->lost_total += bytes_of(record);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT) && record->end == conn->mtu_probe_end)
         tcp_mtu_probe_lose(tcp, conn, bytes_of(record));
     account(conn, record, -1);
     record->flags = (uint8_t)((record->flags & ~TCP_SENT_RETRANS) | TCP_SENT_LOST);
     account(conn, record, 1);
+    if (tcp_has(conn, TCP_RATED) && news)
+        tcp_rate_lost(tcp, conn, record);
     if (!tcp_has(conn, TCP_SACK_ON)) // counted duplicates are of no record: they give way
         conn->sacked = tcp_min_u32(conn->sacked, conn->snd_nxt - conn->snd_una - conn->lost);
     if (conn->lost_hint == TCP_NONE || tcp_seq_lt(record->seq, tcp_record_at(tcp, conn->lost_hint)->seq))
@@ -146,6 +152,8 @@ void tcp_record_sent_again(struct sl_tcp_engine *tcp, struct tcp_conn *conn, str
     if (record->sends < UINT8_MAX)
         record->sends++;
     timed_append(tcp, conn, record);
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_sent(tcp, conn, record, tcp_pipe(conn), false);
 }
 
 // Back among those in flight, where its time of sending puts it: such are mostly the oldest, and mostly behind `after`,
@@ -235,6 +243,8 @@ bool tcp_record_split(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct t
     record->end = at;
     record->flags &= (uint8_t)~TCP_SENT_FIN;
     conn->n_sent++;
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_split(tcp, record, rest);
     conn->n_sacked += !!(rest->flags & TCP_SENT_SACKED);
     if (rest->flags & TCP_SENT_TIMED) { // right behind its first half
         rest->earlier = rest->prev;
@@ -269,6 +279,8 @@ static void note_delivery(struct tcp_conn *conn, const struct tcp_record *record
     }
     conn->fack = tcp_seq_max(conn->fack, record->end);
     tcp_rack_update(conn, record, sample);
+    if (tcp_has(conn, TCP_RATED))
+        tcp_rate_delivered(conn->engine, conn, record);
 }
 
 void tcp_scoreboard_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack,

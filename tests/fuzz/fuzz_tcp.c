@@ -552,7 +552,7 @@ static void options_begin(uint8_t how, uint8_t more)
     options->timestamps = !(how & 16);
     options->sack = !(how & 32);
     options->cookies_always = how & 64;
-    options->congestion = how & 128 ? "newreno" : "cubic";
+    options->congestion = !(how & 128) ? "cubic" : how & 64 ? "newreno" : "bbr";
     options->rx_bytes = more & 1 ? 4096 : 4u << 20;
     options->rx_initial_bytes = more & 1 ? 2048 : 65536;
     options->mtu = more & 2 ? 576 : more & 4 ? 9000 : 1500;

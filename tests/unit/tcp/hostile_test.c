@@ -223,7 +223,7 @@ static struct rig *small_rig(unsigned seed)
     options.backlog = draw(3);
     options.pacing = draw(2);
     options.ecn = draw(2);
-    options.congestion = draw(2) ? "cubic" : "newreno";
+    options.congestion = (const char *[]){"cubic", "newreno", "bbr"}[draw(3)];
     rig_listen(rig, &options);
     return rig;
 }

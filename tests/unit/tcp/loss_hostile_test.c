@@ -101,7 +101,7 @@ static void live(unsigned seed)
     config.segments_held = seed % 5 == 0 ? 6 : 4096;
     options.ecn = seed & 1;
     options.pacing = seed & 2;
-    options.congestion = seed & 4 ? "newreno" : "cubic";
+    options.congestion = (const char *[]){"cubic", "newreno", "bbr"}[seed / 4 % 3];
     options.retries = 100;
     rig = rig_new_with(&config, false);
     conn = loss_open(rig, &options, loss_syn(seed % 3 != 0, seed & 8));

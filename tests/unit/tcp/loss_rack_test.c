@@ -211,6 +211,33 @@ static void s6_2_step_2_so_says_an_older_timestamp(void **state)
     assert_int_equal(inside(conn)->rack_sent_us, before);
 }
 
+#define TS(n) (1 + 1448 * (n)) // of the n-th full segment, with timestamps
+
+// Segment 10 is found lost and repeated while 0 is being repaired, so the next recovery begins with its repetition on its way.
+static void rfc3522_what_the_recovery_before_repeated_undoes_none(void **state)
+{
+    uint32_t echo;
+
+    open_with(true);
+    rig_send(rig, conn, 0, 10 * 1448);
+    rig_wait(rig, RTT);
+    loss_sack(rig, TS(0), TS(1), TS(10));
+    rig_send(rig, conn, 10 * 1448, 4 * 1448);
+    rig_wait(rig, RTT / 2);
+    loss_sack2(rig, TS(0), TS(11), TS(12), TS(1), TS(10));
+    assert_int_equal(inside(conn)->retrans, 2 * 1448); // 0 and 10
+    echo = rig->tsecr;
+    rig_wait(rig, 20 * RIG_MS);
+    loss_sack(rig, TS(10), TS(11), TS(12)); // 0 is repaired: this recovery ends, 10's begins
+    rig_wait(rig, 20 * RIG_MS);
+    loss_sack2(rig, TS(10), TS(13), TS(14), TS(11), TS(12));
+    assert_int_equal(inside(conn)->retrans, 2 * 1448); // 10 and 12
+    rig->tsecr = echo;
+    loss_sack(rig, TS(12), TS(13), TS(14));
+    assert_int_equal(sl_tcp_counters(rig->tcp)->undone, 0);
+    assert_int_equal(rig_info(conn).recovery, TCP_RECOVERY);
+}
+
 static void s6_3_a_timeout_spares_what_was_sent_within_a_round_trip(void **state)
 {
     open_with(false);
@@ -278,6 +305,7 @@ int main(void)
         TEST(s5_a_repetition_that_is_lost_is_found_by_what_was_sent_after_it),
         TEST(s6_2_step_2_an_ack_sooner_than_any_round_trip_is_of_the_first_sending),
         TEST(s6_2_step_2_so_says_an_older_timestamp),
+        TEST(rfc3522_what_the_recovery_before_repeated_undoes_none),
         TEST(s6_3_a_timeout_spares_what_was_sent_within_a_round_trip),
         TEST(the_reordering_timer_never_waits_longer_than_a_timeout),
         TEST(an_undoing_that_leaves_nothing_in_flight_stops_the_reordering_timer),

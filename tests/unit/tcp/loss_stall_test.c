@@ -72,7 +72,7 @@ static void through_all(uint32_t lose, uint32_t ack_lose, uint32_t delay, uint32
         options.sack = seed % 4 != 3;
         options.timestamps = seed % 5 != 4;
         options.pacing = seed % 7 != 6;
-        options.congestion = seed & 2 ? "newreno" : "cubic";
+        options.congestion = (const char *[]){"cubic", "newreno", "bbr"}[seed / 2 % 3];
         options.no_delay = seed & 4;
         if (seed % 6 == 5)
             options.rx_bytes = options.rx_initial_bytes = 8000;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints how fast bulk transfers go over an emulated path, on virtual time: a bottleneck of one rate with a drop-tail
 // queue, random loss before it, and a delay; acknowledgements come back over the delay alone. Not a test: it judges
-// nothing. throughput [SECONDS [SEED]]; one row for each congestion control, round trip and loss, then two flows at once.
+// nothing. throughput [SECONDS [SEED [NAME]]]: a row for each congestion control, round trip and loss, then two flows at
+// once, each with its own Mbit/s; of one congestion control alone, and pairs it is in, where NAME is given.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct flow {
 
 struct result {
     double mbit, mbit_late, jain;
+    double mbit_of[FLOWS_MAX]; // after a sixth of the time
     uint32_t retransmits, timeouts, undone, dropped_full, dropped_random;
     double worst_gap_ms, rto_ms;
 };
@@ -221,6 +223,7 @@ static void sum_up(struct path *path, const struct flow *flows, uint32_t n, doub
         sum += (double)flows[i].read;
         late += (double)flows[i].read_late;
         squares += (double)flows[i].read_late * (double)flows[i].read_late;
+        result->mbit_of[i] = (double)flows[i].read_late * 8 / (seconds * 5 / 6) / 1e6;
         if ((double)flows[i].worst_gap_us / 1000 > result->worst_gap_ms) {
             result->worst_gap_ms = (double)flows[i].worst_gap_us / 1000;
             result->rto_ms = flows[i].rto_us / 1000.0;
@@ -286,46 +289,68 @@ static struct result play(const struct scene *scene)
     return result;
 }
 
+#define N_RTTS 3u
+static const uint64_t rtts_us[N_RTTS] = {1000, 20000, 100000};
+
 static void row(const char *name, const struct scene *scene)
 {
     struct result r = play(scene);
 
-    printf("%-16s %5.0f %5.1f %8.2f %8.2f %7u %5u %5u %7u %7u %8.0f %6.0f %6.3f\n", name,
-           (double)scene->rtt_us / 1000, scene->loss * 100, r.mbit, r.mbit_late, r.retransmits, r.timeouts,
-           r.undone, r.dropped_random, r.dropped_full, r.worst_gap_ms, r.rto_ms, r.jain);
+    printf("%-16s %5.0f %5.1f %8.2f %8.2f %7u %5u %5u %7u %7u %8.0f %6.0f", name, (double)scene->rtt_us / 1000,
+           scene->loss * 100, r.mbit, r.mbit_late, r.retransmits, r.timeouts, r.undone, r.dropped_random,
+           r.dropped_full, r.worst_gap_ms, r.rto_ms);
+    if (scene->n == 2)
+        printf(" %6.3f %8.2f %8.2f", r.jain, r.mbit_of[0], r.mbit_of[1]);
+    printf("\n");
     fflush(stdout);
+}
+
+static void single_flows(struct scene *scene)
+{
+    static const double losses[] = {0, 0.001, 0.01, 0.03};
+
+    scene->n = 1;
+    for (unsigned r = 0; r < N_RTTS; r++)
+        for (unsigned l = 0; l < 4; l++) {
+            scene->rtt_us = rtts_us[r];
+            scene->loss = losses[l];
+            row(scene->congestion[0], scene);
+        }
+}
+
+static void two_flows(struct scene *scene)
+{
+    scene->n = 2;
+    scene->loss = 0;
+    for (unsigned r = 0; r < N_RTTS; r++) {
+        char label[32];
+
+        scene->rtt_us = rtts_us[r];
+        snprintf(label, sizeof(label), "%s+%s", scene->congestion[0], scene->congestion[1]);
+        row(label, scene);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    static const uint64_t rtts_us[] = {1000, 20000, 100000};
-    static const double losses[] = {0, 0.001, 0.01, 0.03};
-    static const char *const names[] = {"cubic", "newreno"};
+    static const char *const names[] = {"cubic", "newreno", "bbr"};
+    static const char *const pairs[][2] = {{"cubic", "cubic"}, {"newreno", "newreno"}, {"cubic", "newreno"},
+                                           {"bbr", "bbr"},     {"cubic", "bbr"},       {"bbr", "cubic"}};
+    const char *only = argc > 3 ? argv[3] : NULL;
     struct scene scene = {.seconds = argc > 1 ? atof(argv[1]) : 30,
                           .seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1};
 
-    printf("%-16s %5s %5s %8s %8s %7s %5s %5s %7s %7s %8s %6s %6s\n", "congestion", "rtt", "loss", "Mbit/s",
-           "late", "rexmit", "rto", "undo", "lost", "full", "gap ms", "rto ms", "Jain");
-    for (unsigned name = 0; name < 2; name++)
-        for (unsigned r = 0; r < 3; r++)
-            for (unsigned l = 0; l < 4; l++) {
-                scene.congestion[0] = names[name];
-                scene.n = 1;
-                scene.rtt_us = rtts_us[r];
-                scene.loss = losses[l];
-                row(names[name], &scene);
-            }
-    for (unsigned pair = 0; pair < 3; pair++)
-        for (unsigned r = 0; r < 3; r++) {
-            char label[32];
-
-            scene.congestion[0] = names[pair == 1];
-            scene.congestion[1] = names[pair != 0];
-            scene.n = 2;
-            scene.rtt_us = rtts_us[r];
-            scene.loss = 0;
-            snprintf(label, sizeof(label), "%s+%s", scene.congestion[0], scene.congestion[1]);
-            row(label, &scene);
-        }
+    printf("%-16s %5s %5s %8s %8s %7s %5s %5s %7s %7s %8s %6s %6s %8s %8s\n", "congestion", "rtt", "loss", "Mbit/s",
+           "late", "rexmit", "rto", "undo", "lost", "full", "gap ms", "rto ms", "Jain", "first", "second");
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        scene.congestion[0] = names[i];
+        if (!only || strcmp(only, names[i]) == 0)
+            single_flows(&scene);
+    }
+    for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        memcpy(scene.congestion, pairs[i], sizeof(pairs[i]));
+        if (!only || strcmp(only, pairs[i][0]) == 0 || strcmp(only, pairs[i][1]) == 0)
+            two_flows(&scene);
+    }
     return 0;
 }
