@@ -39,6 +39,7 @@ struct world {
     unsigned n_path[2];
     uint64_t now_us;
     bool clean; // nothing was altered or added
+    uint32_t early; // bytes that ride on the client's SYN, with a cookie of Fast Open; 0: none
     const uint8_t *at, *stop;
     uint32_t blocks;
 };
@@ -107,6 +108,25 @@ static uint32_t distance(void)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
+// Our clients have no Fast Open: the path gives their SYN a cookie and bytes, which come before those that the client counts.
+static void make_early(struct flight *flight)
+{
+    struct tcp_options options;
+
+    tcp_options_read(&options, flight->out.options, flight->out.options_len, true);
+    options.present |= TCP_OPTION_TFO;
+    options.tfo_len = TCP_TFO_COOKIE;
+    tcp_tfo_cookie(&world->end[1].tcp->fast_open, &flight->out.src, world->now_us / TCP_FAST_OPEN_EPOCH_US, options.tfo);
+    flight->out.options_len = (uint8_t)tcp_options_write(flight->out.options, &options);
+    flight->out.seq -= world->early;
+    flight->out.len = (uint16_t)world->early;
+    free(flight->payload);
+    flight->payload = malloc(world->early);
+    expect(flight->payload != NULL);
+    for (uint32_t i = 0; i < world->early; i++)
+        flight->payload[i] = byte_of(i - world->early);
+}
+
 static bool send(void *context, const struct sl_tcp_out *out)
 {
     struct end *from = context;
@@ -124,6 +144,8 @@ static bool send(void *context, const struct sl_tcp_out *out)
     for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
         memcpy(flight->payload + at, out->pieces[i].data, out->pieces[i].len);
     expect(at == out->len);
+    if (world->early && to == 1 && (out->flags & (SL_TCP_SYN | SL_TCP_ACK)) == SL_TCP_SYN)
+        make_early(flight);
     return true;
 }
 
@@ -419,6 +441,12 @@ static void begin(uint8_t how)
     options.timestamps = !(how & 16);
     options.sack = !(how & 32);
     options.cookies_always = how & 64;
+    if ((how & 96) == 96) {
+        options.sack = options.fast_open = true;
+        options.cookies_always = false;
+        world->early = 1 + (how & 15) * 90u;
+        world->end[1].read = 0 - world->early;
+    }
     options.congestion = how & 128 ? "newreno" : "cubic";
     expect(sl_tcp_listen(world->end[1].tcp, &server, 80, &options, NULL, &error) != NULL);
     world->end[0].conn = sl_tcp_connect(world->end[0].tcp, &client, 4000, &server, 80, &options, NULL, config.now_us, &error);
