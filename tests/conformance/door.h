@@ -144,6 +144,7 @@ struct door_socket *door_socket_new(struct door *door, int family, enum door_kin
 int door_socket_open(struct door *door, int domain, int type, int protocol);
 int door_bind(struct door_socket *s, const struct sockaddr *addr, socklen_t len);
 int door_listen(struct door_socket *s, int backlog);
+int door_listen_again(struct door_socket *s); // with other options; half-open connections go
 int door_accept(struct door_socket *s, struct sockaddr *addr, socklen_t *len);
 int door_connect(struct door_socket *s, const struct sockaddr *addr, socklen_t len);
 int door_shutdown(struct door_socket *s, int how);

@@ -229,6 +229,15 @@ int door_listen(struct door_socket *s, int backlog)
     return code;
 }
 
+int door_listen_again(struct door_socket *s)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (s->listeners[i])
+            sl_tcp_unlisten(s->listeners[i]);
+    s->listeners[0] = s->listeners[1] = NULL;
+    return listen_begin(s);
+}
+
 static void listen_end(struct door_socket *s)
 {
     struct door *door = s->door;
