@@ -179,6 +179,7 @@ static int endpoint_fill(const struct sl_config_endpoint *from, uint32_t place, 
     endpoint->kind = (uint8_t)from->kind;
     endpoint->connections = from->connections;
     endpoint->idle_s = from->idle;
+    endpoint->flags = from->fast_open ? SL_ENDPOINT_FAST_OPEN : 0;
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #define CONNECTIONS_MIN 64   // of a worker
 #define MTU_V6          1280 // RFC 8200 section 5
 #define CONN_BYTES      2097152 // charge that a connection may hold, each way
+#define FAST_OPEN_SHARE 16   // at most one in so many connections of a worker may wait for the end of its handshake, of a service
 
 // ---- buffers ------------------------------------------------------------------------------------------------
 static void hold(void *owner)
@@ -65,6 +66,8 @@ static int engine_make(struct endpoint *endpoint)
                         ((struct sl_endpoint_segment *)endpoint->segment.base)->trace_offset;
     if (getrandom(config.entropy, sizeof(config.entropy), 0) != (ssize_t)sizeof(config.entropy))
         return -EIO;
+    if (worker->fast_open_key)
+        memcpy(config.fast_open_key, worker->fast_open_key, sizeof(config.fast_open_key));
     endpoint->tcp = sl_tcp_new(&config);
     return endpoint->tcp ? 0 : -ENOMEM;
 }
@@ -180,6 +183,8 @@ static bool service_listen(struct endpoint *endpoint, struct endpoint_service *s
     options.rx_bytes = options.tx_bytes = CONN_BYTES;
     options.keepalive_idle_ms = says->idle_s * 1000;
     options.backlog = endpoint->connections / 4;
+    options.fast_open = says->flags & SL_ENDPOINT_FAST_OPEN;
+    options.fast_open_backlog = endpoint->connections / FAST_OPEN_SHARE;
     service->listener =
         sl_tcp_listen(endpoint->tcp, &says->address, htons(says->port), &options, service, NULL);
     return service->listener != NULL;
@@ -214,7 +219,7 @@ static void service_adjust(struct endpoint *endpoint, uint16_t i, const struct s
                            bool changed)
 {
     struct endpoint_service *service = &endpoint->service[i];
-    bool again = changed || service->says.idle_s != says->idle_s;
+    bool again = changed || service->says.idle_s != says->idle_s || service->says.flags != says->flags;
 
     service->says = *says;
     if (!again)

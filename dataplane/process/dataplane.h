@@ -15,6 +15,7 @@ struct dataplane {
     struct house_loop loop;
     struct sl_counter_segment *counters;
     struct sl_hash_seed hash_seed;
+    uint64_t fast_open_key[2]; // of the workers' TCP
     struct flow_table *flows[SL_MAX_WORKERS];
     struct worker_thread thread[SL_MAX_WORKERS];
     int claim; // of the run directory

@@ -108,6 +108,7 @@ static int worker_make(struct dataplane *dp, uint32_t index, struct sl_error *er
     worker->pool = dp->house.pool;
     worker->neighbors = dp->house.neighbors;
     worker->hash_seed = dp->hash_seed;
+    worker->fast_open_key = dp->fast_open_key;
     worker->counters = &dp->counters->block[index];
     worker->board = &dp->house.board->worker[index];
     worker->board->lcore = index + 1;
@@ -193,7 +194,8 @@ static int endpoints_make(struct dataplane *dp, const struct sl_settings *settin
 static int seed_draw(struct dataplane *dp, struct sl_error *error)
 {
     uint64_t entropy[2];
-    if (getrandom(entropy, sizeof(entropy), 0) != (ssize_t)sizeof(entropy))
+    if (getrandom(entropy, sizeof(entropy), 0) != (ssize_t)sizeof(entropy) ||
+        getrandom(dp->fast_open_key, sizeof(dp->fast_open_key), 0) != (ssize_t)sizeof(dp->fast_open_key))
         return sl_error_set(error, -EIO, "the kernel gives no random numbers: %s", strerror(errno));
     sl_hash_seed_init(&dp->hash_seed, entropy[0], entropy[1]);
     return 0;

@@ -64,6 +64,7 @@ struct worker {
     struct nat *nat;
     struct balance *balance;
     struct endpoint *endpoint; // NULL: none of TCP is the gateway's own
+    const uint64_t *fast_open_key; // [2], secret, the same for all workers of the process: a cookie is good at each
     const struct neighbor_table *neighbors;
     uint32_t index;
     uint32_t count;    // of workers

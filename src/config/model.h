@@ -231,6 +231,7 @@ struct sl_config_endpoint {
     unsigned addresses_count;
     uint32_t connections; // 0: no limit of its own
     uint32_t idle;        // seconds, 0: no keepalive
+    bool fast_open;       // default false
 };
 
 struct sl_config_tcp {

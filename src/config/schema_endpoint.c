@@ -27,6 +27,9 @@ const struct sl_key sl_endpoint_keys[] = {
     {"idle", SL_KEY_UINT, SL_FIELD(sl_config_endpoint, idle), .max = 86400, .fallback = 300,
      .unit = "seconds", .example = "300",
      .help = "Silence after which the peer is asked whether it is still there (keepalive). 0: never."},
+    {"fast-open", SL_KEY_BOOL, SL_FIELD(sl_config_endpoint, fast_open), .example = "true",
+     .help = "Takes what a client sends with its SYN, a round trip sooner (TCP Fast Open, RFC 7413). A SYN that the "
+             "network doubles may be read twice."},
     {0},
 };
 

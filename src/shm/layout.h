@@ -111,6 +111,8 @@ enum sl_endpoint_kind {
     SL_ENDPOINT_KINDS
 };
 
+enum sl_endpoint_flag { SL_ENDPOINT_FAST_OPEN = 1 << 0 }; // takes data of SYNs (RFC 7413)
+
 #define SL_ENDPOINT_NAME 32
 #define SL_MAX_ENDPOINTS 128
 
@@ -119,7 +121,7 @@ struct sl_own_endpoint { // TCP that the data plane itself speaks, at an address
     struct sl_ip address; // zero of its family: every address of a port
     uint16_t port;        // host byte order
     uint8_t kind;         // enum sl_endpoint_kind
-    uint8_t pad;
+    uint8_t flags;        // enum sl_endpoint_flag
     uint32_t connections; // at once, over all workers; 0: as many as there is room for
     uint32_t idle_s;      // silence after which the peer is asked whether it is there; 0: never
     uint32_t pad2;

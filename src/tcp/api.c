@@ -32,6 +32,7 @@ void sl_tcp_options_default(struct sl_tcp_options *options)
         .retries = 15,
         .fin_wait_2_ms = 60000,
         .backlog = 1024,
+        .fast_open_backlog = 256,
         .wscale_shift = 0xff,
     };
 }
@@ -97,7 +98,7 @@ int sl_tcp_listener_options_set(struct sl_tcp_listener *handle, const struct sl_
 // forgets the listener, whose slot may be another's tomorrow.
 static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
-    bool half_open = conn->state == SL_TCP_SYN_RECEIVED;
+    bool half_open = conn->state == SL_TCP_SYN_RECEIVED && !conn->fast_open;
 
     if (half_open || (conn->state != SL_TCP_CLOSED && conn->events & SL_TCP_ACCEPTED)) {
         tcp_send_reset(tcp, conn, tcp->now_us);
@@ -489,6 +490,7 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .timestamps = tcp_has(conn, TCP_TS_ON),
         .sack = tcp_has(conn, TCP_SACK_ON),
         .ecn = tcp_has(conn, TCP_ECN_ON),
+        .fast_open = conn->fast_open,
         .recovery = conn->recovery,
         .backoff = conn->backoff,
         .srtt_us = conn->srtt_us,

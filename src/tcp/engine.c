@@ -79,6 +79,9 @@ struct sl_tcp_engine *sl_tcp_new(const struct sl_tcp_config *config)
     sl_hash_seed_init(&tcp->seed, config->entropy[0], config->entropy[1]);
     tcp->secret.k[0] = tcp->seed.k[0] ^ config->entropy[1];
     tcp->secret.k[1] = tcp->seed.k[5] ^ config->entropy[0];
+    tcp->fast_open = tcp->secret;
+    if (config->fast_open_key[0] | config->fast_open_key[1])
+        memcpy(tcp->fast_open.k, config->fast_open_key, sizeof(tcp->fast_open.k));
     tcp->random = (uint32_t)tcp->seed.k[3] | 1;
     if (pools_init(tcp) || tables_init(tcp)) {
         sl_tcp_free(tcp);
@@ -247,15 +250,18 @@ void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 
 void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state)
 {
-    if (conn->state == SL_TCP_SYN_RECEIVED && conn->listener != TCP_NONE && state != SL_TCP_SYN_RECEIVED)
+    if (conn->state == SL_TCP_SYN_RECEIVED && conn->listener != TCP_NONE && state != SL_TCP_SYN_RECEIVED) {
         tcp->listeners[conn->listener].half_open--;
+        tcp->listeners[conn->listener].fast_open -= conn->fast_open;
+    }
     conn->state = (uint8_t)state;
     tcp_trace_add(tcp, conn, TCP_TRACE_STATE, (uint8_t)state, 0);
 }
 
 void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
 {
-    bool never_given = conn->state == SL_TCP_SYN_RECEIVED && tcp_has(conn, TCP_PASSIVE);
+    bool never_given =
+        conn->state == SL_TCP_SYN_RECEIVED && tcp_has(conn, TCP_PASSIVE) && !conn->fast_open;
 
     if (conn->state == SL_TCP_CLOSED)
         return;

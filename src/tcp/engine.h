@@ -3,6 +3,7 @@
 //
 //     input.c  finds the connection, checks in the order of RFC 9293 section 3.10.7
 //       syn.c      LISTEN, SYN-SENT, SYN-RECEIVED, cookies        time_wait.c  tuples that wait
+//       fast_open.c  data on a SYN (RFC 7413)
 //       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, rate.c, cc_*.c
 //       receive.c  what the payload brings: reassemble.c (out of order, ranges.c), window, when to acknowledge
 //     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
@@ -231,6 +232,8 @@ struct tcp_conn {
     uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
     bool event_listed, output_listed;
     bool urgent; // rcv_up is in front of the reader
+    bool tfo_wanted; // the SYN-ACK carries a cookie of Fast Open
+    bool fast_open;  // given to the caller with its SYN (RFC 7413)
     int error;
     uint32_t ts_offset;
     uint32_t listener; // index, TCP_NONE
@@ -252,6 +255,10 @@ struct tcp_profile { // options that connections share, counted
 
 #define TCP_PROFILES_TRIED 8u // the latest, which new connections are compared with
 
+#define TCP_FAST_OPEN_EPOCH_US (12 * 3600 * TCP_S) // a cookie is good for one to two of them
+#define TCP_FAST_OPEN_RESET_US (60 * TCP_S)        // how long a reset one keeps its place: at least, a slot more at most
+#define TCP_FAST_OPEN_SLOTS    16u
+
 struct tcp_listener {
     struct sl_ip local;
     sl_be16 port;
@@ -259,6 +266,10 @@ struct tcp_listener {
     bool v4;
     uint32_t hash_next;
     uint32_t half_open;
+    uint32_t fast_open; // of those, given to the caller already
+    uint32_t n_resets;  // of such, in the last minute
+    uint32_t resets[TCP_FAST_OPEN_SLOTS];
+    uint64_t reset_slot; // of the latest: which of `resets` by its remainder
     struct sl_tcp_engine *engine;
     struct sl_tcp_options options;
     void *user;
@@ -288,6 +299,7 @@ struct sl_tcp_engine {
     struct sl_tcp_config config;
     struct sl_tcp_counters counters;
     struct tcp_secret secret;
+    struct tcp_secret fast_open; // of Fast Open's cookies
     struct sl_hash_seed seed;
     struct tcp_wheel wheel;
     struct tcp_pool conns, items, records, waits, profiles;
@@ -459,8 +471,8 @@ uint32_t tcp_table_find(const struct sl_tcp_engine *tcp,
 struct tcp_listener *tcp_listener_find(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port);
 
 // ---- syn.c --------------------------------------------------------------------------------------------------------
-void tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
-                      const struct tcp_options *options, uint32_t isn_floor);
+bool tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+                      const struct tcp_options *options, uint32_t isn_floor); // true: buffer kept
 // An ACK for a cookie of ours opens its connection, NULL: it is none.
 struct tcp_conn *tcp_cookie_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener,
                                   const struct sl_tcp_in *in, const struct tcp_options *options);
@@ -469,6 +481,16 @@ void tcp_syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const 
 void tcp_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // SYN-RECEIVED or SYN-SENT ends well
 void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                      struct tcp_options *out); // of the SYN we send
+void tcp_first_cwnd(struct tcp_conn *conn); // the congestion window to begin with
+
+// ---- fast_open.c --------------------------------------------------------------------------------------------------
+// A SYN with the option has made its connection half-open. True: the payload's buffer is kept.
+bool tcp_fast_open_syn(struct sl_tcp_engine *tcp, struct tcp_listener *listener, struct tcp_conn *conn,
+                       const struct sl_tcp_in *in, const struct tcp_options *syn);
+void tcp_fast_open_option(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
+                          struct tcp_options *out); // of its SYN-ACK
+void tcp_fast_open_reset(struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // before the handshake's end
+void tcp_fast_open_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // its ACK was looked at
 
 // ---- ack.c, scoreboard.c, rack.c, recovery.c, rtt.c ----------------------------------------------------------------
 struct tcp_ack_sample { // what one acknowledgement brought
@@ -583,8 +605,8 @@ void tcp_timers(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_u
 void tcp_slow_timer_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
 bool tcp_gives_up(const struct tcp_conn *conn, uint64_t now_us, unsigned times);
 void tcp_time_wait_enter(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the connection is freed
-void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
-                         const struct tcp_options *options);
+bool tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
+                         const struct tcp_options *options); // true: buffer kept
 void tcp_time_wait_expire(struct sl_tcp_engine *tcp, uint64_t now_us);
 void tcp_time_wait_free(struct sl_tcp_engine *tcp, uint32_t index);
 void tcp_mss_update(struct tcp_conn *conn); // snd_mss of path and peer

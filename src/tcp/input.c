@@ -90,7 +90,7 @@ static enum verdict check_timestamps(struct sl_tcp_engine *tcp, struct tcp_conn 
 
 static bool is_syn_again(const struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
-    return conn->state == SL_TCP_SYN_RECEIVED && in->flags & SL_TCP_SYN && in->seq + 1 == conn->rcv_nxt;
+    return conn->state == SL_TCP_SYN_RECEIVED && in->flags & SL_TCP_SYN && in->seq == conn->snd_wl1;
 }
 
 static enum verdict check_sequence(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
@@ -127,7 +127,9 @@ static enum verdict check_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn
     }
     tcp_trace_add(tcp, conn, TCP_TRACE_RESET, 0, 0);
     tcp->counters.reset_in++;
-    if (conn->state == SL_TCP_SYN_RECEIVED)
+    if (conn->state == SL_TCP_SYN_RECEIVED && conn->fast_open)
+        tcp_fast_open_reset(tcp, conn);
+    else if (conn->state == SL_TCP_SYN_RECEIVED)
         error = -ECONNREFUSED;
     else if (conn->state == SL_TCP_CLOSING || conn->state == SL_TCP_LAST_ACK)
         error = conn->state == SL_TCP_LAST_ACK && !tcp_has(conn, TCP_ORPHAN) ? -EPIPE : 0;
@@ -175,14 +177,16 @@ static void fin_acknowledged(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 static enum verdict check_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                               const struct tcp_options *options)
 {
-    bool fin_acked = false;
+    bool fin_acked = false, first = conn->state == SL_TCP_SYN_RECEIVED;
 
     if (!(in->flags & SL_TCP_ACK))
         return STOP;
-    if (conn->state == SL_TCP_SYN_RECEIVED && handshake_ack(tcp, conn, in) == STOP)
+    if (first && handshake_ack(tcp, conn, in) == STOP)
         return STOP;
     if (!tcp_ack_input(tcp, conn, in, options, &fin_acked))
         return STOP;
+    if (first && conn->fast_open)
+        tcp_fast_open_established(tcp, conn);
     if (fin_acked)
         fin_acknowledged(tcp, conn);
     return conn->state == SL_TCP_CLOSED ? STOP : GO_ON;
@@ -314,8 +318,7 @@ static bool no_conn_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in,
     conn = in->flags & SL_TCP_ACK ? tcp_cookie_input(tcp, listener, in, options) : NULL;
     if (conn != NULL)
         return conn_input(tcp, conn, in, options);
-    tcp_listen_input(tcp, listener, in, options, 0);
-    return false;
+    return tcp_listen_input(tcp, listener, in, options, 0);
 }
 
 bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_t now_us)
@@ -331,10 +334,8 @@ bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_
     name = tcp_table_find(tcp, &tuple);
     if (name == TCP_NONE)
         return no_conn_input(tcp, in, &options);
-    if (name & TCP_WAIT_BIT) {
-        tcp_time_wait_input(tcp, name & ~TCP_WAIT_BIT, in, &options);
-        return false;
-    }
+    if (name & TCP_WAIT_BIT)
+        return tcp_time_wait_input(tcp, name & ~TCP_WAIT_BIT, in, &options);
     conn = tcp_conn_at(tcp, name);
     if (conn->state == SL_TCP_SYN_SENT)
         return syn_sent_input(tcp, conn, in, &options);

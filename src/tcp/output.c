@@ -128,7 +128,8 @@ static void send_syn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t 
     else if (!answer && conn->options->ecn &&
              conn->backoff < 2) // RFC 3168 section 6.1.1.1: perhaps a box drops it
         out.flags |= SL_TCP_ECE | SL_TCP_CWR;
-    out.window = (uint16_t)tcp_min_u32(conn->rx_limit, UINT16_MAX);
+    out.window =
+        (uint16_t)tcp_min_u32(conn->fast_open ? tcp_rcv_wnd(conn) : conn->rx_limit, UINT16_MAX);
     out.options_len = (uint8_t)tcp_options_write(out.options, &options);
     if (!conn->sent_us)
         conn->sent_us = now_us;
@@ -538,6 +539,19 @@ static bool still_sends(const struct tcp_conn *conn)
            conn->state == SL_TCP_LAST_ACK;
 }
 
+// RFC 7413 section 4.2.2: an initial window before the handshake has ended. Its round trip is measured from the SYN-ACK, and
+// the SYN, which is in flight as well, is not counted.
+static void send_early(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
+{
+    uint64_t syn_ack_us = conn->sent_us;
+    uint32_t cwnd = conn->cc.cwnd;
+
+    conn->cc.cwnd = cwnd + 1;
+    send_new_all(tcp, conn, now_us);
+    conn->cc.cwnd = cwnd;
+    conn->sent_us = syn_ack_us;
+}
+
 // Something waits, nothing is in flight whose acknowledgement would wake us: the window is closed, or too narrow.
 static bool needs_persist(const struct tcp_conn *conn)
 {
@@ -554,6 +568,8 @@ void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_u
             send_syn(tcp, conn, now_us);
         else if (tcp_has(conn, TCP_ACK_NOW) && conn->state == SL_TCP_SYN_RECEIVED)
             send_ack(tcp, conn, conn->snd_nxt);
+        if (conn->fast_open && conn->backoff == 0)
+            send_early(tcp, conn, now_us);
         return;
     }
     conn->pace_due_us = TCP_NEVER;

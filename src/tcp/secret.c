@@ -27,14 +27,17 @@ uint32_t tcp_timestamp_offset(const struct tcp_secret *secret, const struct tcp_
     return (uint32_t)tcp_siphash(&own, tuple, 32);
 }
 
-void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, const struct sl_ip *local,
-                    uint8_t out[8])
+void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, uint64_t epoch,
+                    uint8_t out[TCP_TFO_COOKIE])
 {
     struct tcp_secret own = secret_for(secret, FOR_TFO);
-    struct sl_ip pair[2] = {*client, *local};
-    uint64_t cookie = tcp_siphash(&own, pair, sizeof(pair));
+    struct {
+        struct sl_ip client;
+        uint64_t epoch;
+    } input = {*client, epoch};
+    uint64_t cookie = tcp_siphash(&own, &input, sizeof(input));
 
-    memcpy(out, &cookie, 8);
+    memcpy(out, &cookie, TCP_TFO_COOKIE);
 }
 
 // ---- SYN cookies --------------------------------------------------------------------------------------------

@@ -49,8 +49,10 @@ bool tcp_cookie_check(const struct tcp_secret *secret, const struct tcp_tuple *t
                       uint32_t cookie, const struct tcp_options *options, uint64_t now_us,
                       struct tcp_cookie *out);
 
-// RFC 7413: 8 bytes for a client's address, good as long as the key.
-void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, const struct sl_ip *local,
-                    uint8_t out[8]);
+#define TCP_TFO_COOKIE 8u // bytes
+
+// RFC 7413 section 4.1.2: for a client's address alone, whichever of ours it asks; good as long as the epoch counts.
+void tcp_tfo_cookie(const struct tcp_secret *secret, const struct sl_ip *client, uint64_t epoch,
+                    uint8_t out[TCP_TFO_COOKIE]);
 
 #endif

@@ -43,6 +43,8 @@ void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *con
         out->tsval = tcp_ts_now(conn, tcp->now_us);
         out->tsecr = answer ? conn->ts_recent : 0;
     }
+    if (answer)
+        tcp_fast_open_option(tcp, conn, out);
 }
 
 static void learn_timestamps(struct tcp_conn *conn, const struct tcp_options *options, uint64_t now_us)
@@ -89,13 +91,18 @@ static void send_begins(struct tcp_conn *conn, uint32_t isn)
 }
 
 // ---- established ----------------------------------------------------------------------------------------------
-// A SYN that had to be repeated says the path is lossy: one segment (RFC 6928 section 2), and 3 s for the first data
-// (RFC 6298 section 5.7).
-static void first_window(struct tcp_conn *conn, uint64_t now_us)
+void tcp_first_cwnd(struct tcp_conn *conn)
 {
     tcp_cc_start(&conn->cc, conn->cc.ops, conn->snd_mss);
     if (conn->options->initial_window)
         conn->cc.cwnd = conn->cc.initial_cwnd = conn->options->initial_window * conn->snd_mss;
+}
+
+// A SYN that had to be repeated says the path is lossy: one segment (RFC 6928 section 2), and 3 s for the first data
+// (RFC 6298 section 5.7).
+static void first_window(struct tcp_conn *conn, uint64_t now_us)
+{
+    tcp_first_cwnd(conn);
     if (conn->backoff == 0) {
         if (conn->sent_us)
             tcp_rtt_sample(conn, now_us - conn->sent_us, now_us);
@@ -135,8 +142,9 @@ void tcp_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     tcp_trace_add(tcp, conn, TCP_TRACE_OPTIONS, agreed(conn), conn->snd_mss);
     tcp->counters.established++;
     tcp_slow_timer_arm(tcp, conn, tcp->now_us);
-    tcp_event_add(tcp, conn,
-                  passive ? SL_TCP_ACCEPTED | SL_TCP_WRITABLE : SL_TCP_CONNECTED | SL_TCP_WRITABLE);
+    if (!conn->fast_open) // which was given with its SYN
+        tcp_event_add(tcp, conn,
+                      passive ? SL_TCP_ACCEPTED | SL_TCP_WRITABLE : SL_TCP_CONNECTED | SL_TCP_WRITABLE);
     if (tcp_unsent(conn) || tcp_has(conn, TCP_FIN_QUEUED))
         tcp_want_output(tcp, conn);
 }
@@ -161,7 +169,7 @@ static bool without_state(const struct sl_tcp_engine *tcp, const struct tcp_list
            tcp->conns.used == tcp->conns.n;
 }
 
-static void half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+static bool half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                       const struct tcp_options *options, uint32_t isn_floor)
 {
     struct tcp_tuple tuple = tuple_of(in);
@@ -169,7 +177,7 @@ static void half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, 
     uint32_t isn = tcp_isn(&tcp->secret, &tuple, tcp->now_us);
 
     if (conn == NULL)
-        return;
+        return false;
     if (isn_floor && tcp_seq_lt(isn, isn_floor))
         isn = isn_floor;
     conn->user = NULL;
@@ -187,25 +195,28 @@ static void half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, 
     tcp_state_set(tcp, conn, SL_TCP_SYN_RECEIVED);
     listener->half_open++;
     tcp_want_output(tcp, conn);
+    return listener->options.fast_open && options->present & TCP_OPTION_TFO &&
+           tcp_fast_open_syn(tcp, listener, conn, in, options);
 }
 
-void tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
+bool tcp_listen_input(struct sl_tcp_engine *tcp, struct tcp_listener *listener, const struct sl_tcp_in *in,
                       const struct tcp_options *options, uint32_t isn_floor)
 {
     if (in->flags & SL_TCP_RST)
-        return;
+        return false;
     if (in->flags & SL_TCP_ACK) {
         tcp_refuse(tcp, in);
-        return;
+        return false;
     }
     if (!(in->flags & SL_TCP_SYN) || in->flags & SL_TCP_FIN)
-        return;
+        return false;
     if (listener->options.cookies_never && listener->half_open >= listener->options.backlog)
         tcp->counters.no_room++;
     else if (without_state(tcp, listener))
         tcp_send_cookie(tcp, listener, in, options);
     else
-        half_open(tcp, listener, in, options, isn_floor);
+        return half_open(tcp, listener, in, options, isn_floor);
+    return false;
 }
 
 // ---- cookies --------------------------------------------------------------------------------------------------

@@ -95,6 +95,7 @@ struct sl_tcp_config {
     bool (*send)(void *context, const struct sl_tcp_out *out); // false: could not be sent now; taken as lost
     void *context;
     uint64_t now_us;
+    uint64_t fast_open_key[2];   // of the kernel: Fast Open's cookies, good at every engine with the same; zeros: the engine's own
     void *traces; // struct tcp_trace[connections] (tcp/trace.h), zeros, the caller's; NULL: memory of the engine's own
 };
 
@@ -158,6 +159,8 @@ struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_
     uint32_t backlog;         // of a listener: half-open connections; beyond them cookies, or nothing where they never go
     bool cookies_always;      // of a listener: never a half-open connection
     bool cookies_never;
+    bool fast_open; // of a listener: RFC 7413. What rode on a SYN may be read twice (section 2.1): for requests that bear it
+    uint32_t fast_open_backlog; // of a listener: connections given before the end of their handshake
     uint8_t wscale_shift; // offered; 0xff: what rx_bytes needs
     uint16_t mss_clamp;   // MSS that is offered, and that of the peer which is used, at most; 0: by mtu
     uint16_t initial_window; // segments, of the congestion window at the beginning; 0: by RFC 6928
@@ -196,7 +199,8 @@ void sl_tcp_close(struct sl_tcp_conn *conn, uint64_t now_us);
 void sl_tcp_abort(struct sl_tcp_conn *conn, uint64_t now_us); // RST, and gone
 
 enum sl_tcp_event_bit {
-    SL_TCP_ACCEPTED = 1 << 0,  // from a listener; the connection is the caller's from now on
+    SL_TCP_ACCEPTED = 1 << 0,  // from a listener; the connection is the caller's from now on. With Fast Open its state may be
+                               // SYN-RECEIVED still: it can be read, sent on and shut down like any other
     SL_TCP_CONNECTED = 1 << 1, // the connect has succeeded
     SL_TCP_READABLE = 1 << 2,  // bytes, or the end of them
     SL_TCP_WRITABLE = 1 << 3,  // sl_tcp_send would take a chunk again
@@ -233,6 +237,7 @@ struct sl_tcp_info {
     uint16_t snd_mss, rcv_mss, mtu;
     uint8_t snd_wscale, rcv_wscale;
     bool timestamps, sack, ecn;
+    bool fast_open; // given with its SYN (RFC 7413)
     uint8_t recovery; // enum tcp_recovery
     uint8_t backoff;
     uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;

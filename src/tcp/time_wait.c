@@ -112,13 +112,13 @@ static bool is_new_connection(const struct tcp_time_wait *wait, const struct sl_
     return tcp_seq_gt(in->seq, wait->rcv_nxt);
 }
 
-void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
+bool tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct sl_tcp_in *in,
                          const struct tcp_options *options)
 {
     struct tcp_time_wait *wait = tcp_wait_at(tcp, index);
 
     if (in->flags & SL_TCP_RST) // RFC 1337
-        return;
+        return false;
     if (is_new_connection(wait, in, options)) {
         struct tcp_listener *listener = tcp_listener_find(tcp, &in->dst, in->dport);
         uint32_t floor =
@@ -127,8 +127,7 @@ void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct
         if (listener != NULL) {
             tcp->counters.time_waits_reused++;
             tcp_time_wait_free(tcp, index);
-            tcp_listen_input(tcp, listener, in, options, floor);
-            return;
+            return tcp_listen_input(tcp, listener, in, options, floor);
         }
     }
     if (in->flags & SL_TCP_FIN &&
@@ -138,10 +137,11 @@ void tcp_time_wait_input(struct sl_tcp_engine *tcp, uint32_t index, const struct
         list_add(tcp, index);
     } else if (in->payload.len == 0 && !(in->flags & SL_TCP_SYN) && in->seq == wait->rcv_nxt &&
                in->ack == wait->snd_nxt) {
-        return; // nothing to say to an acknowledgement
+        return false; // nothing to say to an acknowledgement
     } else if (wait->answered_us && tcp->now_us - wait->answered_us < TCP_OOW_ACK_US) {
-        return;
+        return false;
     }
     wait->answered_us = tcp->now_us;
     answer(tcp, wait, in);
+    return false;
 }

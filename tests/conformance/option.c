@@ -223,6 +223,12 @@ static int tcp_set(struct door_socket *s, int name, int value)
         break;
     case TCP_QUICKACK:
         return quick_ack_set(s, value);
+    case TCP_FASTOPEN:
+        if (value < 0)
+            return -EINVAL;
+        s->options.fast_open = value;
+        s->options.fast_open_backlog = (uint32_t)value;
+        break;
     case TCP_WINDOW_CLAMP:
         s->options.rx_bytes = buffer_size(value);
         break;
@@ -276,6 +282,9 @@ static int tcp_get(struct door_socket *s, int name, int *value)
         return 0;
     case TCP_QUICKACK:
         *value = s->quick_ack;
+        return 0;
+    case TCP_FASTOPEN:
+        *value = (int)s->options.fast_open_backlog * s->options.fast_open;
         return 0;
     case TCP_WINDOW_CLAMP:
         *value = (int)s->options.rx_bytes;

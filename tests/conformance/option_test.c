@@ -31,6 +31,33 @@ static struct tcp_info info_of(struct drive *d, int fd)
     return info;
 }
 
+static void fast_open_of_a_listening_socket_takes_data_with_the_syn(void **state)
+{
+    struct drive *d = drive_new("");
+    struct tcp_options syn = drive_syn();
+    int listener = drive_listen(d), fd;
+    char bytes[100];
+    struct seen out;
+
+    set(d, listener, IPPROTO_TCP, TCP_FASTOPEN, 5);
+    assert_int_equal(get(d, listener, IPPROTO_TCP, TCP_FASTOPEN), 5);
+    syn.present |= TCP_OPTION_TFO;
+    drive_put_options(d, SL_TCP_SYN, 0, 0, 0, 65535, &syn);
+    out = drive_expect(d, SL_TCP_SYN | SL_TCP_ACK, 0, 0, 1);
+    assert_int_equal(out.options.tfo_len, 8);
+    syn.tfo_len = 8;
+    memcpy(syn.tfo, out.options.tfo, 8);
+    d->remote_port++;
+    drive_put_options(d, SL_TCP_SYN, 0, 40, 0, 65535, &syn);
+    drive_expect(d, SL_TCP_SYN | SL_TCP_ACK, 0, 0, 41);
+    fd = drive_accept(d, listener); // in SYN-RECEIVED
+    assert_int_equal(PD(d, read, fd, bytes, sizeof(bytes)), 40);
+    assert_int_equal(PD(d, write, fd, bytes, 10), 10);
+    drive_expect(d, SL_TCP_ACK | SL_TCP_PSH, 1, 10, 41);
+    assert_true(info_of(d, fd).tcpi_options & TCPI_OPT_SYN_DATA);
+    drive_free(d);
+}
+
 static void options_read_back(void **state)
 {
     static const struct {
@@ -339,6 +366,7 @@ static void a_flag_that_is_not_known_leaves_no_door(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fast_open_of_a_listening_socket_takes_data_with_the_syn),
         cmocka_unit_test(options_read_back),
         cmocka_unit_test(what_is_not_known_is_refused),
         cmocka_unit_test(congestion_control_is_chosen_by_name),

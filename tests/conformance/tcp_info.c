@@ -37,7 +37,8 @@ static void negotiated(const struct sl_tcp_info *in, uint32_t mss_clamp, struct 
 {
     out->tcpi_options =
         (uint8_t)((in->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (in->sack ? TCPI_OPT_SACK : 0) |
-                  (in->ecn ? TCPI_OPT_ECN : 0) | (in->snd_wscale || in->rcv_wscale ? TCPI_OPT_WSCALE : 0));
+                  (in->ecn ? TCPI_OPT_ECN : 0) | (in->snd_wscale || in->rcv_wscale ? TCPI_OPT_WSCALE : 0) |
+                  (in->fast_open ? TCPI_OPT_SYN_DATA : 0));
     out->tcpi_snd_wscale = in->snd_wscale & 15;
     out->tcpi_rcv_wscale = in->rcv_wscale & 15;
     out->tcpi_snd_mss = in->snd_mss;

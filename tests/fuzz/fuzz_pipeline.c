@@ -448,6 +448,7 @@ static void endpoints_change(struct harness_nat *n)
         if (i % 2)
             one->address = sl_ip_v4(0);
         one->idle_s = 1;
+        one->flags = (uint8_t)draw(2);
         n->h->tables.endpoint_count += draw(4) != 0;
     }
     for (uint32_t w = 0; w < WORKERS; w++)

@@ -43,6 +43,7 @@ struct world {
     uint64_t now_us;
     bool clean; // nothing was altered or added
     struct sl_tcp_options options; // of every connection at first
+    uint32_t early; // bytes that ride on the client's SYN, with a cookie of Fast Open; 0: none
     const uint8_t *at, *stop;
     uint32_t blocks;
 };
@@ -124,6 +125,25 @@ static uint32_t distance(void)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
+// Our clients have no Fast Open: the path gives their SYN a cookie and bytes, which come before those that the client counts.
+static void make_early(struct flight *flight)
+{
+    struct tcp_options options;
+
+    tcp_options_read(&options, flight->out.options, flight->out.options_len, true);
+    options.present |= TCP_OPTION_TFO;
+    options.tfo_len = TCP_TFO_COOKIE;
+    tcp_tfo_cookie(&world->end[1].tcp->fast_open, &flight->out.src, world->now_us / TCP_FAST_OPEN_EPOCH_US, options.tfo);
+    flight->out.options_len = (uint8_t)tcp_options_write(flight->out.options, &options);
+    flight->out.seq -= world->early;
+    flight->out.len = (uint16_t)world->early;
+    free(flight->payload);
+    flight->payload = malloc(world->early);
+    expect(flight->payload != NULL);
+    for (uint32_t i = 0; i < world->early; i++)
+        flight->payload[i] = byte_of(i - world->early);
+}
+
 static bool send(void *context, const struct sl_tcp_out *out)
 {
     struct end *from = context;
@@ -141,6 +161,8 @@ static bool send(void *context, const struct sl_tcp_out *out)
     for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
         memcpy(flight->payload + at, out->pieces[i].data, out->pieces[i].len);
     expect(at == out->len);
+    if (world->early && to == 1 && (out->flags & (SL_TCP_SYN | SL_TCP_ACK)) == SL_TCP_SYN)
+        make_early(flight);
     return true;
 }
 
@@ -553,6 +575,12 @@ static void options_begin(uint8_t how, uint8_t more)
     options->sack = !(how & 32);
     options->cookies_always = how & 64;
     options->congestion = !(how & 128) ? "cubic" : how & 64 ? "newreno" : "bbr";
+    if ((how & 96) == 96) {
+        options->sack = options->fast_open = true;
+        options->cookies_always = false;
+        world->early = 1 + (how & 15) * 90u;
+        world->end[1].read = 0 - world->early;
+    }
     options->rx_bytes = more & 1 ? 4096 : 4u << 20;
     options->rx_initial_bytes = more & 1 ? 2048 : 65536;
     options->mtu = more & 2 ? 576 : more & 4 ? 9000 : 1500;

@@ -19,6 +19,7 @@ struct peer { // a client's end of a connection, by hand
     uint32_t snd_nxt, rcv_nxt;
 };
 
+static const uint64_t fast_open_key[2] = {5, 6};
 static struct sl_own_endpoint endpoints[8];
 
 static void listen_on(struct harness *h, enum sl_endpoint_kind kind, uint16_t port)
@@ -54,6 +55,7 @@ static struct harness *begin(uint32_t workers)
     listen_on(h, SL_ENDPOINT_CHARGEN, CHARGEN);
     for (uint32_t i = 0; i < workers; i++) {
         h->worker[i]->now_us = 1000000;
+        h->worker[i]->fast_open_key = fast_open_key;
         h->worker[i]->endpoint = endpoint_new(h->worker[i], &h->port_table.settings, NULL, &error);
         assert_non_null(h->worker[i]->endpoint);
     }
@@ -240,6 +242,99 @@ static void a_segment_with_a_wrong_checksum_is_dropped(void **state)
     harness_expect_drop(h, endpoint_malformed);
     pass(h, 10);
     assert_null(harness_sent(h, STAGE_LAN));
+    end(h);
+}
+
+// ---- Fast Open --------------------------------------------------------------------------------------------------
+// A SYN with the option and `cookie_len` bytes of cookie, then as many of data as asked.
+static void send_early(struct harness *h, uint32_t worker, struct peer *peer, const uint8_t *cookie, uint8_t cookie_len,
+                       uint16_t len)
+{
+    struct rte_mbuf *m;
+    uint8_t *options;
+    unsigned room = (2u + cookie_len + 3) / 4 * 4;
+
+    m = segment(peer, SL_TCP_SYN, (uint16_t)(room + len));
+    options = (uint8_t *)((struct sl_tcp *)harness_l4_of(m) + 1);
+    memset(options, 1, room);
+    options[0] = 34;
+    options[1] = (uint8_t)(2 + cookie_len);
+    memcpy(options + 2, cookie, cookie_len);
+    ((struct sl_tcp *)harness_l4_of(m))->data_offset = (uint8_t)((20 + room) / 4 << 4);
+    harness_fix_checksums(m);
+    harness_send_to(h, worker, STAGE_LAN, &m, 1);
+    peer->snd_nxt += 1u + len;
+    pass(h, 10);
+}
+
+static bool cookie_in(struct rte_mbuf *m, uint8_t cookie[8])
+{
+    const struct sl_tcp *tcp = harness_l4_of(m);
+    const uint8_t *at = (const uint8_t *)(tcp + 1), *end = (const uint8_t *)tcp + (tcp->data_offset >> 4) * 4;
+
+    for (; at < end; at += at[0] < 2 ? 1 : at[1])
+        if (at[0] == 34 && at[1] == 10) {
+            memcpy(cookie, at + 2, 8);
+            return true;
+        }
+    return false;
+}
+
+static void fast_open_of_echo(struct harness *h, bool on)
+{
+    endpoints[0].flags = endpoints[1].flags = on ? SL_ENDPOINT_FAST_OPEN : 0;
+    tables_take(h);
+}
+
+static void a_cookie_is_good_at_every_worker_and_echo_answers_the_syn(void **state)
+{
+    struct harness *h = begin(3);
+    struct peer asks = peer_of(4000, ECHO);
+    const uint8_t *payload;
+    uint8_t cookie[8];
+
+    fast_open_of_echo(h, true);
+    send_early(h, 0, &asks, NULL, 0, 0);
+    pass(h, 10);
+    struct rte_mbuf *m = expect(h, &asks, SL_TCP_SYN | SL_TCP_ACK);
+    assert_true(cookie_in(m, cookie));
+    rte_pktmbuf_free(m);
+    for (uint16_t i = 0; i < 30; i++) {
+        struct peer peer = peer_of((uint16_t)(5000 + i), ECHO);
+        send_early(h, i % 3, &peer, cookie, 8, 100);
+        pass(h, 10);
+        m = expect(h, &peer, SL_TCP_SYN | SL_TCP_ACK);
+        assert_int_equal(sl_host32(((struct sl_tcp *)harness_l4_of(m))->ack), peer.snd_nxt);
+        rte_pktmbuf_free(m);
+        m = expect(h, &peer, SL_TCP_ACK);
+        assert_int_equal(payload_of(m, &payload), 100);
+        rte_pktmbuf_free(m);
+        send_to(h, i % 3, &peer, SL_TCP_ACK, 0);
+        pass(h, 10);
+    }
+    assert_int_equal(counted(h, SL_COUNTER_tcp_fast_open_cookies), 1);
+    assert_int_equal(counted(h, SL_COUNTER_tcp_fast_open_accepted), 30);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(h->counters->block[i].counter[SL_COUNTER_tcp_fast_open_accepted] > 0);
+    assert_int_equal(counted(h, SL_COUNTER_tcp_established), 30);
+    end(h);
+}
+
+static void fast_open_goes_off_and_on_with_the_config(void **state)
+{
+    struct harness *h = begin(1);
+    uint8_t cookie[8];
+
+    for (uint16_t i = 0; i < 4; i++) {
+        struct peer peer = peer_of((uint16_t)(4000 + i), ECHO);
+        fast_open_of_echo(h, i & 1);
+        send_early(h, 0, &peer, NULL, 0, 0);
+        struct rte_mbuf *m = expect(h, &peer, SL_TCP_SYN | SL_TCP_ACK);
+        assert_int_equal(cookie_in(m, cookie), i & 1);
+        rte_pktmbuf_free(m);
+        send_to(h, 0, &peer, SL_TCP_ACK, 0);
+    }
+    fast_open_of_echo(h, false);
     end(h);
 }
 
@@ -458,6 +553,8 @@ int main(void)
         cmocka_unit_test(whichever_worker_receives_a_segment_its_connections_owner_answers),
         cmocka_unit_test(other_ports_and_link_local_addresses_stay_the_kernels),
         cmocka_unit_test(a_segment_with_a_wrong_checksum_is_dropped),
+        cmocka_unit_test(a_cookie_is_good_at_every_worker_and_echo_answers_the_syn),
+        cmocka_unit_test(fast_open_goes_off_and_on_with_the_config),
         cmocka_unit_test(a_first_fragment_is_dropped),
         cmocka_unit_test(discard_acknowledges_and_says_nothing),
         cmocka_unit_test(chargen_sends_lines_of_printable_text),

@@ -103,6 +103,25 @@ while True:
         s.send(b"x" * 100)
 """
 
+# Connections one after the other whose first line goes with the SYN where the kernel has a cookie (RFC 7413); prints for each
+# whether the gateway acknowledged it there: TCPI_OPT_SYN_DATA of TCP_INFO's tcpi_options.
+EARLY = """
+import socket, sys
+open("/proc/sys/net/ipv4/tcp_fastopen", "w").write("1")
+TCP_FASTOPEN_CONNECT, TCPI_OPT_SYN_DATA = 30, 32
+told = []
+for n in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+    s.settimeout(10)
+    s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+    s.connect((sys.argv[1], 7))
+    s.sendall(b"line %d\\n" % n)
+    assert s.makefile("rb").readline() == b"line %d\\n" % n
+    told.append(bool(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5] & TCPI_OPT_SYN_DATA))
+    s.close()
+print(told)
+"""
+
 
 def tcp_counters(lab):
     return {row["counter"]: row for row in lab.ctl_json("counters")["counters"] if row["counter"].startswith("tcp_")}
@@ -159,6 +178,22 @@ def test_a_service_taken_out_resets_its_connections_and_others_stay(endpoints):
     assert child.poll() is None
     endpoints.apply(DEFAULT)
     assert child.stdout.readline().strip() == "reset"
+
+
+def fast_open_counted(lab):
+    return [counted(lab, "tcp_fast_open_" + name) for name in ("cookies", "accepted", "refused")]
+
+
+def test_a_second_connections_first_line_arrives_with_its_syn(fresh_lab):
+    lab = fresh_lab
+    lab.up("--workers", "2")
+    lab.apply(DEFAULT + ENDPOINTS.replace("port: 7", "port: 7, fast-open: true"))
+    for n, (host, address) in enumerate((("client1", "10.0.0.1"), ("client2", "fd00::1")), 1):
+        assert lab.python(host, EARLY, address, 5).stdout.strip() == "[False, True, True, True, True]"
+        wait_for(lambda n=n: fast_open_counted(lab) == [n, 4 * n, 0], "the counters to tell")
+    lab.apply(DEFAULT + ENDPOINTS) # a cookie is of no use then, and the line comes after the handshake
+    assert lab.python("client1", EARLY, "10.0.0.1", 2).stdout.strip() == "[False, False]"
+    assert fast_open_counted(lab) == [2, 8, 0]
 
 
 def traced(lab, *filters):

@@ -6,7 +6,9 @@
 // A connection that moves nothing for 150 s has stalled. Needs root. Prints a line of counts; 1: something was wrong.
 //     tcp-differential [--connections N] [--at-once N] [--seed N] [--loss PER_MILLE] [--duplicate PER_MILLE]
 //                      [--delay PER_MILLE] [--corrupt PER_MILLE] [--v6] [--congestion NAME] [--no-sack]
-//                      [--no-timestamps]
+//                      [--no-timestamps] [--fast-open]
+// With --fast-open the kernel's clients put their first bytes on the SYN where they have a cookie (RFC 7413), and each that
+// is told by the kernel to have been acknowledged there must have been read before the handshake's end.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fast_open.h"
 #include "netpath.h"
 #include "tcp/engine.h"
 #include "tun.h"
@@ -53,6 +56,7 @@ struct pair {
     struct sl_tcp_conn *conn;
     int fd;
     bool begun_by_us, active;
+    bool early; // we were given it with its SYN
     uint64_t moved_us;
     uint32_t number;
     sl_be16 port;
@@ -61,7 +65,7 @@ struct pair {
 static struct {
     unsigned connections, at_once, loss, duplicate, delay, corrupt;
     uint64_t seed;
-    bool v6;
+    bool v6, fast_open;
 } want = {.connections = 2000, .at_once = 200, .seed = 1};
 
 static struct sl_tcp_engine *tcp;
@@ -71,7 +75,7 @@ static struct pair *pairs;
 static uint32_t by_port[2][65536]; // [begun by us], number + 1
 static struct netpath *paths[2]; // to them, to us
 static uint64_t chances;
-static unsigned wrong, ended, reset_pairs;
+static unsigned wrong, ended, reset_pairs, syn_data;
 static int tun, poller, listener;
 static uint64_t bytes_checked;
 
@@ -258,10 +262,22 @@ static void watch(struct pair *pair, int op)
         die("epoll");
 }
 
+// What the kernel thinks became of the bytes on its SYN.
+static void check_syn_data(struct pair *pair)
+{
+    if (!fast_open_happened(pair->fd))
+        return;
+    syn_data++;
+    if (!pair->early && pair->ours.open)
+        complain(pair, "bytes of a SYN were acknowledged and not given with it");
+}
+
 static void their_end(struct pair *pair, int error)
 {
     struct linger linger = {1, 0};
 
+    if (want.fast_open && !pair->begun_by_us)
+        check_syn_data(pair);
     pair->theirs.failed |= error != 0;
     pair->theirs.error = error;
     if (pair->theirs.reset)
@@ -311,7 +327,7 @@ static void their_write(struct pair *pair)
     ssize_t n = send(pair->fd, bytes, len, MSG_NOSIGNAL);
     if (n > 0)
         end->sent += (uint32_t)n;
-    else if (n < 0 && errno != EAGAIN)
+    else if (n < 0 && errno != EAGAIN && errno != EINPROGRESS)
         their_end(pair, errno);
 }
 
@@ -406,6 +422,7 @@ static void our_event(const struct sl_tcp_event *event)
         }
         pair->conn = event->conn;
         pair->ours.open = true;
+        pair->early = info.fast_open;
         sl_tcp_user_set(event->conn, pair);
     }
     if (!pair)
@@ -488,6 +505,9 @@ static void begin(unsigned number)
     if (pair->fd < 0 || bind(pair->fd, (struct sockaddr *)&address, len))
         die("socket");
     address_of(&our_ip, PORT_OURS, &address, &len);
+    if (want.fast_open && pair->theirs.to_send && pair->theirs.reset_at && // a SYN waits for the first byte
+        !fast_open_connects(pair->fd))
+        die("TCP_FASTOPEN_CONNECT");
     if (connect(pair->fd, (struct sockaddr *)&address, len) && errno != EINPROGRESS)
         die("connect");
     pair->theirs.open = true;
@@ -542,6 +562,8 @@ static void set_up(void)
         die("listen");
     if (epoll_ctl(poller, EPOLL_CTL_ADD, tun, &event))
         die("epoll");
+    if (want.fast_open && !fast_open_allow())
+        die("tcp_fastopen");
 }
 
 static void engine(void)
@@ -634,7 +656,8 @@ static void read_arguments(int argc, char **argv)
     static const struct option long_options[] = {
         {"connections", 1, 0, 'c'}, {"at-once", 1, 0, 'a'}, {"seed", 1, 0, 's'},    {"loss", 1, 0, 'l'},
         {"duplicate", 1, 0, 'd'},   {"delay", 1, 0, 'e'},   {"corrupt", 1, 0, 'x'}, {"v6", 0, 0, '6'},
-        {"congestion", 1, 0, 'n'},  {"no-sack", 0, 0, 'S'}, {"no-timestamps", 0, 0, 'T'}, {0}};
+        {"congestion", 1, 0, 'n'},  {"no-sack", 0, 0, 'S'}, {"no-timestamps", 0, 0, 'T'}, {"fast-open", 0, 0, 'F'},
+        {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -652,6 +675,7 @@ static void read_arguments(int argc, char **argv)
         case 'n': options.congestion = optarg; break;
         case 'S': options.sack = false; break;
         case 'T': options.timestamps = false; break;
+        case 'F': options.fast_open = want.fast_open = true; break;
         default: exit(64);
         }
     }
@@ -674,5 +698,11 @@ int main(int argc, char **argv)
            ended, reset_pairs, (unsigned long long)bytes_checked, (unsigned long long)counters->segments_in,
            (unsigned long long)counters->segments_out, (unsigned long long)counters->retransmits,
            (unsigned long long)counters->timeouts, (unsigned long long)counters->undone, wrong);
+    if (want.fast_open) {
+        printf("%llu with a SYN's data at once, %u of which the kernel knows, %llu cookies, %llu refused\n",
+               (unsigned long long)counters->fast_open_accepted, syn_data, (unsigned long long)counters->fast_open_cookies,
+               (unsigned long long)counters->fast_open_refused);
+        wrong += counters->fast_open_accepted == 0 || syn_data == 0;
+    }
     return wrong ? 1 : 0;
 }

@@ -56,7 +56,7 @@ static void ports_are_what_the_config_says(void **state)
              "mac: '02:00:00:00:00:05', twin: false, martians: false, enabled: false, mss-clamp: 1200}\n"
              "neighbors: [{address: 198.51.100.9, port: wan, mac: '02:00:00:00:00:09'}]\n"
              "flow: {capacity: 65536}\n"
-             "endpoints: [{name: sink, kind: discard, port: 9, addresses: ['2001:db8::1'], connections: 5, idle: 0},"
+             "endpoints: [{name: sink, kind: discard, port: 9, addresses: ['2001:db8::1'], connections: 5, idle: 0, fast-open: true},"
              "            {name: probe, kind: echo, port: 7}]\n"
              "tcp: {connections: 1000, congestion: bbr}\n");
     struct slots slots = {0};
@@ -94,11 +94,13 @@ static void ports_are_what_the_config_says(void **state)
     assert_int_equal(endpoint[0].address.b[15], 1);
     assert_int_equal(endpoint[0].connections, 5);
     assert_int_equal(endpoint[0].idle_s, 0);
+    assert_int_equal(endpoint[0].flags, SL_ENDPOINT_FAST_OPEN);
     assert_true(sl_ip_is_v4(&endpoint[1].address) && endpoint[1].address.w[3] == 0);
     assert_true(sl_ip_is_zero(&endpoint[2].address));
     assert_int_equal(endpoint[2].kind, SL_ENDPOINT_ECHO);
     assert_int_equal(endpoint[2].port, 7);
     assert_int_equal(endpoint[2].idle_s, 300);
+    assert_int_equal(endpoint[2].flags, 0);
     image_fini(&image);
     sl_config_free(config);
 }

@@ -169,7 +169,7 @@ void rig_put(struct rig *rig, struct rig_in in)
     segment.options = options;
     segment.options_len = (uint8_t)tcp_options_write(options, &in.options);
     if (in.len) {
-        chunk = rig_chunk(in.seq - 1, in.len);
+        chunk = rig_chunk(in.seq - !(in.flags & SL_TCP_SYN), in.len);
         chunk.charge = in.charge ? in.charge : in.len;
         segment.payload = chunk;
     }

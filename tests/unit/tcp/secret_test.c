@@ -73,7 +73,7 @@ static void must_9_purposes_do_not_share_a_hash(void **state)
     uint32_t isn = tcp_isn(&other, &t, 0), offset = tcp_timestamp_offset(&other, &t), tfo;
     uint8_t cookie[8];
 
-    tcp_tfo_cookie(&other, &t.remote, &t.local, cookie);
+    tcp_tfo_cookie(&other, &t.remote, 0, cookie);
     memcpy(&tfo, cookie, 4);
     assert_int_not_equal(isn, offset);
     assert_int_not_equal(isn, tfo);
@@ -114,11 +114,13 @@ static void rfc7413_4_1_2_a_cookie_is_an_addresss_own(void **state)
     struct tcp_tuple t = tuple();
     uint8_t a[8], b[8], c[8];
 
-    tcp_tfo_cookie(&other, &t.remote, &t.local, a);
-    tcp_tfo_cookie(&other, &t.remote, &t.local, b);
+    tcp_tfo_cookie(&other, &t.remote, 5, a);
+    tcp_tfo_cookie(&other, &t.remote, 5, b);
     assert_memory_equal(a, b, 8);
+    tcp_tfo_cookie(&other, &t.remote, 6, c);
+    assert_memory_not_equal(a, c, 8);
     t.remote.b[15]++;
-    tcp_tfo_cookie(&other, &t.remote, &t.local, c);
+    tcp_tfo_cookie(&other, &t.remote, 5, c);
     assert_memory_not_equal(a, c, 8);
 }
 
