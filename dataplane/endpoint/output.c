@@ -23,12 +23,7 @@ static struct rte_mbuf *frame_make(struct worker *worker, const struct sl_tcp_ou
     }
     uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
     memset(at, 0, ETHERNET);
-    at += ETHERNET + sl_tcp_write_headers(out, (uint16_t)worker->ip_id++, at + ETHERNET);
-    for (unsigned i = 0; i < out->n_pieces; i++) {
-        memcpy(at, out->pieces[i].data, out->pieces[i].len);
-        at += out->pieces[i].len;
-    }
-    m->data_len = (uint16_t)(at - rte_pktmbuf_mtod(m, uint8_t *));
+    m->data_len = (uint16_t)(ETHERNET + sl_tcp_write_packet(out, (uint16_t)worker->ip_id++, at + ETHERNET));
     m->pkt_len = m->data_len;
     return m;
 }

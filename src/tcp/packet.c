@@ -68,21 +68,62 @@ int sl_tcp_read_packet(struct sl_tcp_in *in, const uint8_t *packet, size_t len, 
 }
 
 // ---- writing ------------------------------------------------------------------------------------------------
-static uint64_t payload_sum(const struct sl_tcp_out *out, uint64_t sum)
+static uint64_t placed(uint64_t sum, bool odd)
 {
+    return odd ? sl_csum_odd(sum) : sum;
+}
+
+static uint64_t payload_sum(const struct sl_tcp_out *out)
+{
+    uint64_t sum = 0;
     bool odd = false;
 
     for (unsigned i = 0; i < out->n_pieces; i++) {
-        sum = odd ? sl_csum_add_odd(sum, out->pieces[i].data, out->pieces[i].len)
-                  : sl_csum_add(sum, out->pieces[i].data, out->pieces[i].len);
+        sum += placed(sl_csum_add(0, out->pieces[i].data, out->pieces[i].len), odd);
         odd ^= out->pieces[i].len & 1;
     }
     return sum;
 }
 
-unsigned sl_tcp_write_headers(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to)
+static uint64_t payload_copy(const struct sl_tcp_out *out, uint8_t *to)
 {
-    uint16_t headers = (uint16_t)(sizeof(struct sl_tcp) + out->options_len), tcp_len = (uint16_t)(headers + out->len);
+    uint64_t sum = 0;
+    bool odd = false;
+
+    for (unsigned i = 0; i < out->n_pieces; i++) {
+        sum += placed(sl_csum_copy(to, out->pieces[i].data, out->pieces[i].len), odd);
+        odd ^= out->pieces[i].len & 1;
+        to += out->pieces[i].len;
+    }
+    return sum;
+}
+
+static unsigned headers_len(const struct sl_tcp_out *out)
+{
+    size_t ip = sl_ip_is_v4(&out->src) ? sizeof(struct sl_ipv4) : sizeof(struct sl_ipv6);
+
+    return (unsigned)(ip + sizeof(struct sl_tcp) + out->options_len);
+}
+
+// Of the TCP header, by its fields, and of the options by the words that they were written by: a load that spans several
+// stores just done would wait for them to reach the cache.
+static uint64_t header_sum(const struct sl_tcp_out *out)
+{
+    uint64_t sum = (uint64_t)out->sport + out->dport + sl_be32_of(out->seq) + sl_be32_of(out->ack) +
+                   sl_be16_of((uint16_t)((sizeof(struct sl_tcp) + out->options_len) / 4 << 12 | out->flags)) +
+                   sl_be16_of(out->window) + sl_be16_of(out->urgent);
+    uint32_t word;
+
+    for (unsigned i = 0; i < out->options_len; i += sizeof(word)) {
+        memcpy(&word, out->options + i, sizeof(word));
+        sum += word;
+    }
+    return sum;
+}
+
+static void write_headers(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to, uint64_t sum)
+{
+    uint16_t tcp_len = (uint16_t)(sizeof(struct sl_tcp) + out->options_len + out->len);
     struct sl_emit_ip ip = {.src = out->src,
                             .dst = out->dst,
                             .payload_len = tcp_len,
@@ -100,10 +141,22 @@ unsigned sl_tcp_write_headers(const struct sl_tcp_out *out, uint16_t ip_id, uint
                               .options = out->options,
                               .options_len = out->options_len};
     struct sl_tcp *header = (struct sl_tcp *)sl_emit_ip(to, &ip);
-    uint8_t *end = sl_emit_tcp(header, &tcp);
 
+    sl_emit_tcp(header, &tcp);
     header->urgent = sl_be16_of(out->urgent);
-    header->checksum =
-        sl_csum_finish(payload_sum(out, sl_csum_add(pseudo_sum(&out->src, &out->dst, tcp_len), header, headers)));
-    return (unsigned)(end - to);
+    header->checksum = sl_csum_finish(sum + pseudo_sum(&out->src, &out->dst, tcp_len) + header_sum(out));
+}
+
+unsigned sl_tcp_write_headers(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to)
+{
+    write_headers(out, ip_id, to, payload_sum(out));
+    return headers_len(out);
+}
+
+unsigned sl_tcp_write_packet(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to)
+{
+    unsigned headers = headers_len(out);
+
+    write_headers(out, ip_id, to, payload_copy(out, to + headers));
+    return headers + out->len;
 }

@@ -80,6 +80,9 @@ int sl_tcp_read_packet(struct sl_tcp_in *in, const uint8_t *packet, size_t len_b
 // fragment is set. Returns the bytes written, at most SL_TCP_HEADERS_MAX.
 #define SL_TCP_HEADERS_MAX 100u
 unsigned sl_tcp_write_headers(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to);
+// The same with the payload copied behind the headers, summed as it is copied. Returns the bytes written, at most
+// SL_TCP_HEADERS_MAX + out->len.
+unsigned sl_tcp_write_packet(const struct sl_tcp_out *out, uint16_t ip_id, uint8_t *to);
 
 // ---- engine -------------------------------------------------------------------------------------------------
 struct sl_tcp_config {

@@ -24,6 +24,9 @@ uint64_t sl_csum_add(uint64_t sum, const void *bytes, size_t len_bytes);
 // Sum of a piece that starts at an odd offset of its message: the same bytes weigh in the other half of each
 // word.
 uint64_t sl_csum_add_odd(uint64_t sum, const void *bytes, size_t len_bytes);
+// Copies `len_bytes` bytes, which must not overlap, and returns their sum: one pass where a copy and a checksum would be
+// two. An odd length as in sl_csum_add.
+uint64_t sl_csum_copy(void *to, const void *from, size_t len_bytes);
 // Sums of the pseudo headers: IPv4 (RFC 793 section 3.1), IPv6 (RFC 8200 section 8.1; src, dst of 16 bytes
 // each). l4_len in bytes, host byte order: transport header and payload.
 uint64_t sl_csum_pseudo_v4(sl_be32 src, sl_be32 dst, uint8_t proto, uint16_t l4_len);
@@ -36,6 +39,12 @@ static inline uint16_t sl_csum_fold(uint64_t sum)
     uint32_t half = (uint32_t)(((sum << 32 | sum >> 32) + sum) >> 32);
 
     return (uint16_t)(((half << 16 | half >> 16) + half) >> 16);
+}
+
+// What the sum of a piece counts where the piece starts at an odd offset of its message.
+static inline uint64_t sl_csum_odd(uint64_t sum)
+{
+    return __builtin_bswap16(sl_csum_fold(sum));
 }
 
 // The checksum field for a sum taken with that field zero. Also the verdict over a message with its field in

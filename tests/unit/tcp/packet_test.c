@@ -92,7 +92,7 @@ static void pieces_of_odd_lengths_sum_as_one(void **state)
         static uint8_t bytes[400];
         struct sl_tcp_out out = segment(seed & 1);
         struct sl_tcp_in in;
-        struct packet packet;
+        struct packet packet, whole;
         unsigned at = 0, header;
 
         for (unsigned i = 0; i < sizeof(bytes); i++)
@@ -107,6 +107,8 @@ static void pieces_of_odd_lengths_sum_as_one(void **state)
         header = sl_tcp_write_headers(&out, 0, packet.bytes);
         memcpy(packet.bytes + header, bytes, at);
         assert_int_equal(sl_tcp_read_packet(&in, packet.bytes, header + at, false), 0);
+        assert_int_equal(sl_tcp_write_packet(&out, 0, whole.bytes), header + at);
+        assert_memory_equal(whole.bytes, packet.bytes, header + at);
     }
 }
 

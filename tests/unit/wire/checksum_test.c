@@ -52,6 +52,52 @@ static void sum_agrees_with_the_naive_one_at_any_length_and_alignment(void **sta
     }
 }
 
+// Every length from none to past several strides of the vector loop, at every place relative to a cache line.
+static void sum_agrees_with_the_naive_one_at_every_length_and_place(void **state)
+{
+    struct test_random random = test_random_start("every length");
+    uint8_t bytes[64 + 400];
+
+    for (size_t offset = 0; offset < 64; offset++)
+        for (size_t len = 0; len <= 400; len++) {
+            fill(&random, bytes + offset, len);
+            assert_int_equal(sl_csum_finish(sl_csum_add(0, bytes + offset, len)),
+                             naive_checksum(bytes + offset, len));
+        }
+}
+
+// The most that a length of IP allows, all carries: no lane of the sum may run over.
+static void sum_of_the_longest_message_of_ones_loses_no_carry(void **state)
+{
+    static uint8_t bytes[65536];
+
+    memset(bytes, 0xff, sizeof(bytes));
+    for (size_t len = sizeof(bytes) - 130; len <= sizeof(bytes); len++) {
+        assert_int_equal(sl_csum_finish(sl_csum_add(0, bytes, len)), naive_checksum(bytes, len));
+        assert_int_equal(sl_csum_fold(sl_csum_add(UINT32_MAX, bytes, len)),
+                         sl_csum_fold(sl_csum_add(0, bytes, len)));
+    }
+}
+
+static void copying_sum_copies_what_it_sums_and_touches_nothing_else(void **state)
+{
+    struct test_random random = test_random_start("copy");
+    uint8_t from[1600], to[1600 + 64];
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t offset = test_random_below(&random, 64), at = 1 + test_random_below(&random, 62);
+        size_t len = test_random_below(&random, round % 10 ? 260 : 1500);
+
+        fill(&random, from + offset, len);
+        memset(to, 0x5a, sizeof(to));
+        assert_int_equal(sl_csum_finish(sl_csum_copy(to + at, from + offset, len)),
+                         naive_checksum(from + offset, len));
+        assert_memory_equal(to + at, from + offset, len);
+        assert_int_equal(to[at - 1], 0x5a);
+        assert_int_equal(to[at + len], 0x5a);
+    }
+}
+
 static void sum_of_pieces_is_the_sum_of_the_whole(void **state)
 {
     struct test_random random = test_random_start("pieces");
@@ -282,6 +328,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sum_agrees_with_the_naive_one_at_any_length_and_alignment),
+        cmocka_unit_test(sum_agrees_with_the_naive_one_at_every_length_and_place),
+        cmocka_unit_test(sum_of_the_longest_message_of_ones_loses_no_carry),
+        cmocka_unit_test(copying_sum_copies_what_it_sums_and_touches_nothing_else),
         cmocka_unit_test(sum_of_pieces_is_the_sum_of_the_whole),
         cmocka_unit_test(ipv4_header_with_its_checksum_sums_to_zero),
         cmocka_unit_test(pseudo_headers_weigh_as_their_bytes),
