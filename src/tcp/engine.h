@@ -5,6 +5,7 @@
 //       syn.c      LISTEN, SYN-SENT, SYN-RECEIVED, cookies        time_wait.c  tuples that wait
 //       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, cc_*.c
 //       receive.c  what the payload brings: reassemble.c (out of order), window, when to acknowledge
+//     detach.c takes connections out, attach.c puts them in
 //     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
 //
 // Everything is an index into an array made at start. One thread.
@@ -103,6 +104,7 @@ enum tcp_conn_flag {
     TCP_FIN_SENT = 1 << 4,
     TCP_FIN_RECEIVED = 1 << 5, // and everything before it
     TCP_FIN_AHEAD = 1 << 6,    // a FIN came out of order: at rx_fin
+    TCP_RESIDUE = 1 << 7,      // detached: repeats what it has sent or queued, and nothing else (join.h)
     TCP_ACK_NOW = 1 << 8,
     TCP_ACK_DELAYED = 1 << 9,
     TCP_ECN_ON = 1 << 10,
@@ -219,9 +221,16 @@ struct tcp_conn {
     uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
     uint32_t mtu_probe_end; // behind the probe in flight, where TCP_MTU_PROBE_OUT
     uint32_t mtu_probe_lost; // bytes of a probe that this acknowledgement found lost
-    // -- receive window growth
-    uint64_t drs_us;
-    uint32_t drs_seq, drs_read;
+    // -- receive window growth; a residue receives nothing
+    union {
+        uint64_t drs_us;
+        uint64_t left_us; // of a residue: when it was detached; all that passes it is sent later
+    };
+    union {
+        uint32_t drs_seq;
+        uint32_t ts_held; // of a residue: what its segments say, the clock being another's
+    };
+    uint32_t drs_read;
     uint32_t drs_rtt_us;
     uint32_t drs_rtt_seq;
     uint64_t drs_rtt_at_us;
@@ -408,6 +417,8 @@ static inline uint32_t tcp_pipe(const struct tcp_conn *conn)
 
 static inline uint32_t tcp_ts_now(const struct tcp_conn *conn, uint64_t now_us)
 {
+    if (__builtin_expect(tcp_has(conn, TCP_RESIDUE), 0))
+        return conn->ts_held;
     return (uint32_t)(now_us / TCP_MS) + conn->ts_offset;
 }
 
@@ -445,6 +456,8 @@ bool tcp_tx_full(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn);
 void tcp_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
 uint32_t tcp_random(struct sl_tcp_engine *tcp);
 
+bool tcp_options_sound(const struct sl_tcp_options *options, bool v4); // api.c: may a connection have them?
+
 // ---- table.c ----------------------------------------------------------------------------------------------------
 void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
 void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
@@ -463,6 +476,7 @@ void tcp_syn_sent_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const 
 void tcp_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // SYN-RECEIVED or SYN-SENT ends well
 void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
                      struct tcp_options *out); // of the SYN we send
+uint16_t tcp_offered_mss(bool v4, const struct sl_tcp_options *options); // bytes
 
 // ---- ack.c, scoreboard.c, rack.c, recovery.c, rtt.c ----------------------------------------------------------------
 struct tcp_ack_sample { // what one acknowledgement brought
@@ -545,6 +559,10 @@ void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t byte
                  uint64_t now_us); // growth of the window
 void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us);
 uint32_t tcp_rx_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // charge it may hold
+
+// ---- detach.c ---------------------------------------------------------------------------------------------------------
+void tcp_residue_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+                       const struct tcp_options *options);
 
 // ---- output.c, timer.c, time_wait.c, mtu.c ---------------------------------------------------------------------------
 void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);
