@@ -198,6 +198,24 @@ static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, const struct sl_
     return SL_TCP_SPLICE_PASS;
 }
 
+// Windows that shrink put the numbers of acknowledgements out of place. Who was told a wider window than the other has,
+// by us before the join or by what scaling rounds up, may have sent beyond it; once he knows, he acknowledges from the
+// edge that he knows (RFC 9293 section 3.8.6 leaves him no better), which the other, who took some of it after all, is
+// past. Where both are so neither looks at what the other says, and both would wait for ever. An acknowledgement alone
+// may stand anywhere: an old one that brings no old news is moved to where the other looks. One right before is a probe
+// (section 3.8.4) and means to be out of place.
+#define OLD_MOST (1u << 20) // bytes: how far out of place
+
+static void straighten(const struct sl_tcp_way *way, const struct sl_tcp_way *back, struct segment *segment)
+{
+    uint32_t old = way->told_ack - segment->seq;
+
+    if (segment->end != segment->seq || segment->flags & (SL_TCP_RST | SL_TCP_SYN) || old == 1 || old > OLD_MOST ||
+        tcp_seq_lt(segment->ack + way->ack, back->told_ack))
+        return;
+    segment->seq = segment->end = way->told_ack;
+}
+
 // ---- acknowledgement and window -----------------------------------------------------------------------------------
 // What was acknowledged to the other peer is never taken back: while the residue's bytes are on their way a lesser
 // number stands for all that is before them, and the window is what is left behind it.
@@ -220,6 +238,16 @@ static uint16_t window_translate(const struct sl_tcp_way *way, uint32_t bytes)
     return scaled == 0 ? bytes != 0 : (uint16_t)tcp_min_u32(scaled, UINT16_MAX);
 }
 
+// The same for one that stands beyond the other's window.
+static uint32_t seq_translate(const struct sl_tcp_way *way, const struct sl_tcp_way *back, const struct segment *segment)
+{
+    uint32_t seq = segment->seq + way->seq;
+
+    if (__builtin_expect(tcp_seq_gt(seq, back->edge), 0) && segment->end == segment->seq)
+        return back->acked;
+    return seq;
+}
+
 // What the peer of the other leg is told by it.
 static void tell(struct sl_tcp_way *back, uint32_t ack, uint32_t window)
 {
@@ -233,7 +261,8 @@ static void translate(struct sl_tcp_splice *splice, unsigned from, struct sl_tcp
 {
     const struct sl_tcp_way *way = &splice->way[from];
     struct sl_csum_diff diff = {way->csum};
-    uint32_t seq = segment->seq + way->seq, ack = tcp->flags & SL_TCP_ACK ? ack_translate(way, segment) : segment->ack;
+    uint32_t seq = believed ? seq_translate(way, &splice->way[!from], segment) : segment->seq + way->seq;
+    uint32_t ack = tcp->flags & SL_TCP_ACK ? ack_translate(way, segment) : segment->ack;
     uint16_t window = tcp->flags & SL_TCP_SYN ? sl_host16(tcp->window) : window_translate(way, segment->window);
     sl_be16 wire_window = sl_be16_of(window);
 
@@ -264,6 +293,8 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
     segment.window = (uint32_t)sl_host16(tcp->window) << way->shift_in;
     if (options_len && way->flags & SL_TCP_WAY_TIMESTAMPS)
         find_timestamps(&segment, (uint8_t *)(tcp + 1), options_len);
+    if (__builtin_expect(tcp_seq_lt(segment.seq, way->told_ack), 0))
+        straighten(way, &splice->way[!from], &segment);
     verdict = watch(way, &splice->way[!from], &segment);
     if (verdict <= SL_TCP_SPLICE_STRAY)
         translate(splice, from, tcp, options_len, &segment, verdict == SL_TCP_SPLICE_PASS && !(segment.flags & SL_TCP_RST));

@@ -73,6 +73,11 @@ const char *sl_tcp_splice_error_name(enum sl_tcp_splice_error error); // "timest
 enum sl_tcp_splice_error sl_tcp_splice_join(struct sl_tcp_splice *splice, const struct sl_tcp_saved *leg0,
                                             const struct sl_tcp_saved *leg1);
 
+// By how many bytes what the peer of leg `from` was told he may send reaches beyond what the other leg's peer takes now.
+// He may send them, and then again when they were dropped: a relay that tells small windows (a peeked request's size)
+// joins at 0, one that told large ones may wait for it. A join with more is a loss of time, not of bytes.
+uint32_t sl_tcp_splice_excess(const struct sl_tcp_saved *from, const struct sl_tcp_saved *to);
+
 enum sl_tcp_splice_verdict {
     SL_TCP_SPLICE_PASS,  // the header is translated: send it on
     SL_TCP_SPLICE_STRAY, // likewise, but it was not believed: for the end host to judge and to answer (RFC 5961)

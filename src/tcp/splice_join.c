@@ -116,6 +116,15 @@ enum sl_tcp_splice_error sl_tcp_splice_join(struct sl_tcp_splice *splice, const 
     return SL_TCP_SPLICE_JOINED;
 }
 
+uint32_t sl_tcp_splice_excess(const struct sl_tcp_saved *from, const struct sl_tcp_saved *to)
+{
+    uint32_t may = from->rcv_edge - from->rcv_nxt, takes = to->snd_una + to->snd_wnd - to->snd_nxt;
+
+    if ((int32_t)takes <= 0) // what is on its way fills it, or more
+        return may;
+    return may > takes ? may - takes : 0;
+}
+
 void sl_tcp_splice_fence(struct sl_tcp_splice *splice, unsigned from, uint32_t bytes)
 {
     const struct sl_tcp_way *back = &splice->way[!from];
