@@ -156,7 +156,9 @@ static bool clip_sacks(const struct tcp_conn *conn, struct tcp_options *options)
 
 static bool in_window(const struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
-    return tcp_seq_le(in->seq, conn->rcv_edge) && tcp_seq_ge(in->seq + in->payload.len + OLD_MOST, conn->rcv_nxt);
+    uint32_t end = in->seq + in->payload.len + (in->payload.len ? 0 : OLD_MOST);
+
+    return tcp_seq_le(in->seq, conn->rcv_edge) && tcp_seq_ge(end, conn->rcv_nxt);
 }
 
 // Only what the segment acknowledges is heeded. An acknowledgement beyond the residue's end is of what passed behind it,
@@ -187,4 +189,17 @@ void tcp_residue_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
     tcp_ack_input(tcp, conn, &ack, &own, &fin_acked);
     if (conn->tx_head == TCP_NONE)
         tcp_end(tcp, conn, 0);
+}
+
+void sl_tcp_residue_input(struct sl_tcp_conn *handle, const struct sl_tcp_in *in, uint64_t now_us)
+{
+    struct tcp_conn *conn = (struct tcp_conn *)handle;
+    struct tcp_options options;
+
+    if (!tcp_has(conn, TCP_RESIDUE) || conn->state == SL_TCP_CLOSED) // over, and not yet told
+        return;
+    conn->engine->now_us = now_us;
+    conn->engine->counters.segments_in++;
+    tcp_options_read(&options, in->options, in->options_len, in->flags & SL_TCP_SYN);
+    tcp_residue_input(conn->engine, conn, in, &options);
 }

@@ -72,7 +72,7 @@ static_assert(sizeof(struct sl_tcp_saved) == 144, "lies in shared memory");
 // acknowledgement that was put off stays owed (rcv_wup): sl_tcp_quick_ack() and sl_tcp_output() before settle it.
 //
 // 0: all was acknowledged, `conn` is gone and no event tells of it. 1: `conn` is a residue now: sl_tcp_follow() it, and
-// give it its peer's segments by sl_tcp_input() for as long as it lives; it ends with SL_TCP_ENDED as any connection, and
+// give it its peer's segments by sl_tcp_residue_input() for as long as it lives; it ends with SL_TCP_ENDED as any connection, and
 // is the caller's to close. sl_tcp_close() before that leaves it to itself, sl_tcp_abort() drops its bytes; neither
 // sends. Errors, the connection untouched: -ENOTCONN (not ESTABLISHED yet, or over), -EAGAIN (bytes to read), -EBUSY
 // (bytes out of order are held), -EINPROGRESS (our FIN is queued or not acknowledged, both sides have closed, or the
@@ -92,6 +92,9 @@ int sl_tcp_detach(struct sl_tcp_conn *conn, struct sl_tcp_saved *saved, uint64_t
 struct sl_tcp_conn *sl_tcp_attach(struct sl_tcp_engine *tcp, const struct sl_tcp_saved *saved,
                                   const struct sl_tcp_options *options, void *user, uint64_t now_us, int *error);
 
+// A segment that passes, from the peer of `residue`: what it acknowledges is heeded, its payload is not. Harmless where
+// the residue has ended and the caller not yet heard of it, unlike sl_tcp_input(), which would refuse the segment.
+void sl_tcp_residue_input(struct sl_tcp_conn *residue, const struct sl_tcp_in *in, uint64_t now_us);
 // Where the connection stands of which `residue` is left: what a repetition says of acknowledgement, window and
 // timestamps has to be what passed last, or the peer refuses it as old (RFC 7323 section 5, RFC 5961 section 5), or
 // refuses the next that passes. To be called, before the next sl_tcp_output(), when something has passed.

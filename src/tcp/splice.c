@@ -16,6 +16,7 @@ struct segment { // as it came, in its leg's numbers
     uint32_t tsval;
     uint8_t flags;
     bool timestamps;
+    bool has_data;
     bool clamped; // acknowledges less than was acknowledged in its name already
 };
 
@@ -166,7 +167,20 @@ static void watch_ack(struct sl_tcp_way *way, const struct segment *segment)
         way->flags &= (uint8_t)~SL_TCP_WAY_FLUSHING;
 }
 
-static void watch_data(struct sl_tcp_way *way, const struct segment *segment)
+// Where the join is in what this peer sends.
+static uint32_t joined_at(const struct sl_tcp_way *way, const struct sl_tcp_way *back)
+{
+    return back->flush - way->seq;
+}
+
+// Numbers wrap: the join goes out of sight as a bound that follows.
+static void keep_in_sight(const struct sl_tcp_way *way, struct sl_tcp_way *back)
+{
+    if (way->max - joined_at(way, back) > TCP_WINDOW_MAX && !(back->flags & SL_TCP_WAY_FLUSHING))
+        back->flush += TCP_WINDOW_MAX / 2;
+}
+
+static void watch_data(struct sl_tcp_way *way, struct sl_tcp_way *back, const struct segment *segment)
 {
     if (way->flags & SL_TCP_WAY_TIMESTAMPS && segment->timestamps) {
         if (tcp_seq_le(segment->seq, way->told_ack))
@@ -176,16 +190,19 @@ static void watch_data(struct sl_tcp_way *way, const struct segment *segment)
     if (tcp_seq_le(segment->end, way->max) || way->flags & SL_TCP_WAY_FIN) // nothing follows a FIN
         return;
     way->max = segment->end;
+    keep_in_sight(way, back);
     if (segment->flags & SL_TCP_FIN)
         way->flags |= SL_TCP_WAY_FIN;
 }
 
-static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, const struct sl_tcp_way *back, struct segment *segment)
+static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, struct sl_tcp_way *back, struct segment *segment)
 {
     if (segment->flags & SL_TCP_SYN) // the host asks back, whatever its number (RFC 5961 section 4.2)
         return SL_TCP_SPLICE_STRAY;
     if (segment->flags & SL_TCP_RST)
         return watch_reset(way, segment);
+    if (tcp_seq_lt(segment->seq, joined_at(way, back)) && segment->has_data)
+        return SL_TCP_SPLICE_OLD;
     if (!in_window(way, segment) || old_timestamp(way, segment) || !(segment->flags & SL_TCP_ACK) ||
         tcp_seq_gt(segment->ack, back->max + back->seq)) // of what the other has not sent
         return SL_TCP_SPLICE_STRAY;
@@ -194,7 +211,7 @@ static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, const struct sl_
         way->flags &= (uint8_t)~SL_TCP_WAY_FENCE;
         return SL_TCP_SPLICE_FENCE;
     }
-    watch_data(way, segment);
+    watch_data(way, back, segment);
     return SL_TCP_SPLICE_PASS;
 }
 
@@ -286,7 +303,8 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
 {
     struct sl_tcp_way *way = &splice->way[from];
     size_t options_len = header_bytes - sizeof(*tcp);
-    struct segment segment = {.seq = sl_host32(tcp->seq), .ack = sl_host32(tcp->ack), .flags = tcp->flags};
+    struct segment segment = {.seq = sl_host32(tcp->seq), .ack = sl_host32(tcp->ack), .flags = tcp->flags,
+                              .has_data = payload_bytes != 0};
     enum sl_tcp_splice_verdict verdict;
 
     segment.end = segment.seq + (uint32_t)payload_bytes + (segment.flags & SL_TCP_FIN ? 1 : 0);
@@ -299,4 +317,25 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
     if (verdict <= SL_TCP_SPLICE_STRAY)
         translate(splice, from, tcp, options_len, &segment, verdict == SL_TCP_SPLICE_PASS && !(segment.flags & SL_TCP_RST));
     return verdict;
+}
+
+void sl_tcp_splice_answer(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
+                          struct sl_tcp_out *out)
+{
+    const struct sl_tcp_way *way = &splice->way[to], *back = &splice->way[!to];
+    struct tcp_options options = {.present = way->flags & SL_TCP_WAY_TIMESTAMPS ? TCP_OPTION_TIMESTAMPS : 0,
+                                  .tsval = back->ts_max + back->tsval,
+                                  .tsecr = way->ts_recent};
+
+    *out = (struct sl_tcp_out){.src = saved->local,
+                               .dst = saved->remote,
+                               .sport = saved->local_port,
+                               .dport = saved->remote_port,
+                               .seq = way->acked,
+                               .ack = way->told_ack,
+                               .flags = SL_TCP_ACK,
+                               .hop_limit = 64,
+                               .window = (uint16_t)tcp_min_u32((way->told_edge - way->told_ack) >> back->shift_out,
+                                                               UINT16_MAX)};
+    out->options_len = (uint8_t)tcp_options_write(out->options, &options);
 }

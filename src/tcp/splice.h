@@ -43,7 +43,7 @@ struct sl_tcp_way { // a line of cache: what comes from the peer of a leg, in th
     uint32_t edge;      // right edge of the window that it has told; never moves left
     uint32_t told_ack;  // what it was told: acknowledged,
     uint32_t told_edge; // right edge of its window; never moves left
-    uint32_t flush;     // what it has to acknowledge before the residue is done
+    uint32_t flush;     // what it has to acknowledge before the residue is done: where the join is in what it receives
     uint32_t fence;     // see sl_tcp_splice_fence()
     uint32_t ts_recent; // RFC 7323 section 4.3's TS.Recent of who receives it
     uint32_t ts_max;    // latest TSval that passed
@@ -82,16 +82,23 @@ enum sl_tcp_splice_verdict {
     SL_TCP_SPLICE_PASS,  // the header is translated: send it on
     SL_TCP_SPLICE_STRAY, // likewise, but it was not believed: for the end host to judge and to answer (RFC 5961)
     SL_TCP_SPLICE_FENCE, // the fence is reached; header as it came: see sl_tcp_splice_fence()
+    SL_TCP_SPLICE_OLD,   // drop: bytes from before the join, for which we answer: sl_tcp_splice_answer()
     SL_TCP_SPLICE_DROP,  // a RST out of the window
 };
 
 // A segment from the peer of leg `from`: its TCP header with options (`header_bytes`, 20-60, as sl_tcp_header_len() says)
 // is translated where it stands, its payload of `payload_bytes` not looked at. Addresses and the IP header's checksum are
 // the caller's; what other addresses do to TCP's checksum is in it. While a way is FLUSHING, its segments are first given
-// to the residue (sl_tcp_input()), and after each packet of either way sl_tcp_splice_leg() and sl_tcp_follow() keep it on
+// to the residue (sl_tcp_residue_input()), and after each packet of either way sl_tcp_splice_leg() and sl_tcp_follow() keep it on
 // the heels of what passes.
 enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned from, struct sl_tcp *tcp,
                                          size_t header_bytes, size_t payload_bytes);
+
+// What to say to the peer of leg `to` who has sent bytes from before the join again: an acknowledgement of ours was lost.
+// They were read and are no bytes of the other connection's; passed on they would be taken for what a residue has there,
+// or for what the gateway said of its own. `saved` as given to sl_tcp_splice_join(); the segment is without payload.
+void sl_tcp_splice_answer(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
+                          struct sl_tcp_out *out);
 
 // The flow is to be taken back when the peer of leg `from` has acknowledged `bytes` more than have come from the other
 // until now (the rest of a response: who is asked next may be another). The segment that

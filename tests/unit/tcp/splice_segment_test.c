@@ -358,8 +358,45 @@ static void an_acknowledgement_before_the_window_is_too_unless_it_is_a_probe_or_
     assert_int_equal(sl_host32(tcp()->seq), 0x30000000 - 1);
     assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 50, 0x20000000, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY);
     assert_int_equal(sl_host32(tcp()->seq), 0x30000000 - 50);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 50, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
-    assert_int_equal(sl_host32(tcp()->seq), 0x30000000 - 50);
+}
+
+// They are no bytes of the other connection's, whatever their numbers become.
+static void bytes_from_before_the_join_are_answered_and_never_pass(void **state)
+{
+    struct sl_tcp_out out;
+    struct sl_tcp_splice before;
+
+    joined();
+    pass(1, SL_TCP_ACK, 0x40000000, 0x30000000, 1000, NULL, 0, PAYLOAD);
+    before = splice;
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - PAYLOAD, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_OLD);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 3, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_OLD);
+    assert_memory_equal(&splice, &before, sizeof(before));
+    assert_int_equal(sl_host32(tcp()->seq), 0x10000000 - 3);
+    sl_tcp_splice_answer(&splice, 0, &leg[0], &out);
+    assert_true(sl_ip_equal(&out.dst, &leg[0].remote));
+    assert_int_equal(out.dport, leg[0].remote_port);
+    assert_int_equal(out.seq, 0x20000000); // what the client expects
+    assert_int_equal(out.ack, 0x10000000);
+    assert_int_equal(out.window, 100000 >> 5);
+    assert_int_equal(out.flags, SL_TCP_ACK);
+    assert_int_equal(out.options_len, 12);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_PASS);
+}
+
+static void the_join_is_not_mistaken_for_what_comes_billions_later(void **state)
+{
+    joined();
+    for (uint32_t i = 0; i < 5000; i++) { // 5 GB up, a megabyte at a time
+        uint32_t at = 0x10000000 + i * 1000000, acked = 0x30000000 + (i + 1) * 1000000;
+
+        assert_int_equal(pass(0, SL_TCP_ACK, at, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_PASS);
+        assert_int_equal(pass(0, SL_TCP_ACK, at + 1000000 - PAYLOAD, 0x20000000, 100, NULL, 0, PAYLOAD),
+                         i ? SL_TCP_SPLICE_PASS : SL_TCP_SPLICE_STRAY);
+        splice.way[0].max = at + 1000000;
+        assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, acked, 65535, NULL, 0, 0), SL_TCP_SPLICE_PASS);
+        splice.way[0].told_edge = acked - splice.way[0].seq + 2000000;
+    }
 }
 
 // ---- what is believed -----------------------------------------------------------------------------------------------
@@ -371,7 +408,7 @@ static void segments_that_no_endpoint_would_take_are_not_believed(void **state)
     joined();
     before = splice;
     assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 + 200000, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 200, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 200, 0x20000001, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000001, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_PSH, 0x10000000, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_SYN, 0x10000000, 0, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY);
@@ -504,6 +541,8 @@ int main(void)
         cmocka_unit_test_setup(an_acknowledgement_is_not_taken_back_while_a_residue_is_out, setup),
         cmocka_unit_test_setup(an_acknowledgement_beyond_the_window_is_put_where_it_is_looked_at, setup),
         cmocka_unit_test_setup(an_acknowledgement_before_the_window_is_too_unless_it_is_a_probe_or_old_news, setup),
+        cmocka_unit_test_setup(bytes_from_before_the_join_are_answered_and_never_pass, setup),
+        cmocka_unit_test_setup(the_join_is_not_mistaken_for_what_comes_billions_later, setup),
         cmocka_unit_test_setup(segments_that_no_endpoint_would_take_are_not_believed, setup),
         cmocka_unit_test_setup(only_resets_in_the_window_pass_and_only_exact_ones_count, setup),
         cmocka_unit_test_setup(both_states_are_had_at_any_quiet_moment, setup),

@@ -162,15 +162,21 @@ static void splice(struct triple *triple, unsigned from, const struct triple_pac
 {
     struct sl_tcp *tcp = (struct sl_tcp *)tcp_of(packet->block->data);
     uint32_t header = sizeof(*tcp) + in->options_len;
+    struct sl_tcp_out out;
 
-    if (triple->splice.way[from].flags & SL_TCP_WAY_FLUSHING)
-        sl_tcp_input(triple->host[TRIPLE_GATEWAY].tcp, in, now_of(triple, TRIPLE_GATEWAY));
+    if (triple->residue[from])
+        sl_tcp_residue_input(triple->residue[from], in, now_of(triple, TRIPLE_GATEWAY));
     switch (sl_tcp_splice(&triple->splice, from, tcp, header, in->payload.len)) {
     case SL_TCP_SPLICE_STRAY:
         triple->strays++; // fallthrough
         __attribute__((fallthrough));
     case SL_TCP_SPLICE_PASS:
         forward(triple, from, packet, in);
+        break;
+    case SL_TCP_SPLICE_OLD:
+        sl_tcp_splice_answer(&triple->splice, from, &triple->saved[from], &out);
+        send(&triple->host[TRIPLE_GATEWAY], &out);
+        triple->answered++;
         break;
     case SL_TCP_SPLICE_FENCE:
         fenced(triple, packet);

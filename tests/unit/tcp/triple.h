@@ -65,7 +65,7 @@ struct triple {
     struct sl_tcp_saved saved[2];
     bool spliced, want_join;
     enum sl_tcp_splice_error refused;
-    uint32_t joins, parts, fences, residues, passed, strays, drops, resumed;
+    uint32_t joins, parts, fences, residues, passed, strays, drops, answered, resumed;
     // What a wire does with a packet besides chance: true loses it. `tcp` as on the wire.
     bool (*lose)(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload);
     void (*every)(struct triple *triple); // after each step
