@@ -37,7 +37,7 @@ void sl_tcp_options_default(struct sl_tcp_options *options)
     };
 }
 
-static bool options_sound(const struct sl_tcp_options *options, bool v4)
+bool tcp_options_sound(const struct sl_tcp_options *options, bool v4)
 {
     return options->mtu >= (v4 ? TCP_MTU_MIN : TCP_MTU_MIN_V6) && options->rx_bytes >= 1024 &&
            options->rx_initial_bytes && options->rx_bytes <= TCP_WINDOW_MAX && options->tx_bytes &&
@@ -64,7 +64,7 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl
 {
     uint32_t i = 0;
 
-    if (port == 0 || !options_sound(options, sl_ip_is_v4(local)))
+    if (port == 0 || !tcp_options_sound(options, sl_ip_is_v4(local)))
         return failed(error, -EINVAL);
     if (listens_already(tcp, local, port))
         return failed(error, -EADDRINUSE);
@@ -88,7 +88,7 @@ int sl_tcp_listener_options_set(struct sl_tcp_listener *handle, const struct sl_
 {
     struct tcp_listener *listener = (struct tcp_listener *)handle;
 
-    if (!options_sound(options, listener->v4))
+    if (!tcp_options_sound(options, listener->v4))
         return -EINVAL;
     listener->options = *options;
     return 0;
@@ -174,7 +174,7 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip
     tcp->now_us = now_us;
     if (!local_port || !remote_port || sl_ip_is_v4(local) != sl_ip_is_v4(remote) || !tcp_is_host(local) ||
         !tcp_is_host(remote) ||
-        !options_sound(options, sl_ip_is_v4(remote)))
+        !tcp_options_sound(options, sl_ip_is_v4(remote)))
         return failed(error, -EINVAL);
     if ((code = tuple_take(tcp, &tuple, &isn)) != 0)
         return failed(error, code);
@@ -189,7 +189,7 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip
 // ---- sending ----------------------------------------------------------------------------------------------------
 static bool may_queue(const struct tcp_conn *conn)
 {
-    return !tcp_has(conn, TCP_FIN_QUEUED) &&
+    return !tcp_has(conn, TCP_FIN_QUEUED | TCP_RESIDUE) &&
            (conn->state == SL_TCP_ESTABLISHED || conn->state == SL_TCP_CLOSE_WAIT ||
             conn->state == SL_TCP_SYN_SENT || conn->state == SL_TCP_SYN_RECEIVED);
 }
@@ -350,7 +350,7 @@ int sl_tcp_shutdown(struct sl_tcp_conn *handle, uint64_t now_us)
     tcp->now_us = now_us;
     if (tcp_has(conn, TCP_FIN_QUEUED) || conn->state == SL_TCP_CLOSED)
         return 0;
-    if (conn->state == SL_TCP_SYN_SENT)
+    if (conn->state == SL_TCP_SYN_SENT || tcp_has(conn, TCP_RESIDUE))
         return -ENOTCONN;
     conn->flags |= TCP_FIN_QUEUED;
     if (conn->state == SL_TCP_ESTABLISHED) // SYN-RECEIVED waits: tcp_established()

@@ -155,6 +155,17 @@ static const char *check_rates(const struct sl_tcp_engine *tcp, const struct tcp
     return NULL;
 }
 
+// A residue has bytes that somebody may still want, and nothing else to do.
+static const char *check_residue(const struct tcp_conn *conn)
+{
+    MUST(conn->state == SL_TCP_ESTABLISHED || conn->state == SL_TCP_CLOSE_WAIT);
+    MUST(conn->tx_head != TCP_NONE);
+    MUST(conn->rx_head == TCP_NONE && conn->rx_ranges == TCP_NONE);
+    MUST(!tcp_has(conn, TCP_FIN_QUEUED | TCP_WANT_WRITE));
+    MUST(conn->delack_us == TCP_NEVER && conn->slow_us == TCP_NEVER && conn->write_us == TCP_NEVER);
+    return NULL;
+}
+
 static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
 {
     const char *wrong = NULL;
@@ -165,8 +176,8 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
     }
     if (!(wrong = check_numbers(conn)) && !(wrong = check_records(tcp, conn)) &&
         !(wrong = check_send_queue(tcp, conn)) && !(wrong = check_receive_queue(tcp, conn)) &&
-        !(wrong = check_rates(tcp, conn)))
-        wrong = check_timers(conn);
+        !(wrong = check_rates(tcp, conn)) && !(wrong = check_timers(conn)) && tcp_has(conn, TCP_RESIDUE))
+        wrong = check_residue(conn);
     return wrong;
 }
 

@@ -6,6 +6,7 @@
 //       fast_open.c  data on a SYN (RFC 7413)
 //       ack.c      what the acknowledgement brings: scoreboard.c (SACK), rack.c, recovery.c, rtt.c, rate.c, cc_*.c
 //       receive.c  what the payload brings: reassemble.c (out of order, ranges.c), window, when to acknowledge
+//     detach.c takes connections out, attach.c puts them in
 //     output.c sends, refuse.c to who is not wanted; timer.c does what time brings; api.c is the caller's side; pool.c, table.c, engine.c hold it all
 //
 // Everything is an index into an array made at start. One thread.
@@ -128,6 +129,7 @@ enum tcp_conn_flag {
     TCP_DUP_ACK = 1 << 28,      // the ACK to send must not wait for data: duplicate or challenge
     TCP_MTU_PROBE_OUT = 1 << 29, // a segment larger than the MTU in use is on its way (RFC 4821)
     TCP_FORCE_SEND = 1 << 30,   // the persist timer overrides Nagle and silly-window avoidance
+    TCP_RESIDUE = INT32_MIN,    // bit 31. Detached: repeats what it has sent or queued, and nothing else (join.h)
 };
 
 struct tcp_conn {
@@ -222,9 +224,16 @@ struct tcp_conn {
     uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
     uint32_t mtu_probe_end; // behind the probe in flight, where TCP_MTU_PROBE_OUT
     uint32_t mtu_probe_lost; // bytes of a probe that this acknowledgement found lost
-    // -- receive window growth
-    uint64_t drs_us;
-    uint32_t drs_seq, drs_read;
+    // -- receive window growth; a residue receives nothing
+    union {
+        uint64_t drs_us;
+        uint64_t left_us; // of a residue: when it was detached; all that passes it is sent later
+    };
+    union {
+        uint32_t drs_seq;
+        uint32_t ts_held; // of a residue: what its segments say, the clock being another's
+    };
+    uint32_t drs_read;
     uint32_t drs_rtt_us;
     uint32_t drs_rtt_seq;
     uint64_t drs_rtt_at_us;
@@ -426,6 +435,8 @@ static inline uint32_t tcp_pipe(const struct tcp_conn *conn)
 
 static inline uint32_t tcp_ts_now(const struct tcp_conn *conn, uint64_t now_us)
 {
+    if (__builtin_expect(tcp_has(conn, TCP_RESIDUE), 0))
+        return conn->ts_held;
     return (uint32_t)(now_us / TCP_MS) + conn->ts_offset;
 }
 
@@ -463,6 +474,8 @@ bool tcp_tx_full(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn);
 void tcp_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // the wheel, for the earliest of its times
 uint32_t tcp_random(struct sl_tcp_engine *tcp);
 
+bool tcp_options_sound(const struct sl_tcp_options *options, bool v4); // api.c: may a connection have them?
+
 // ---- table.c ----------------------------------------------------------------------------------------------------
 void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
 void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
@@ -491,6 +504,7 @@ void tcp_fast_open_option(const struct sl_tcp_engine *tcp, const struct tcp_conn
                           struct tcp_options *out); // of its SYN-ACK
 void tcp_fast_open_reset(struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // before the handshake's end
 void tcp_fast_open_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // its ACK was looked at
+uint16_t tcp_offered_mss(bool v4, const struct sl_tcp_options *options); // bytes
 
 // ---- ack.c, scoreboard.c, rack.c, recovery.c, rtt.c ----------------------------------------------------------------
 struct tcp_ack_sample { // what one acknowledgement brought
@@ -590,6 +604,10 @@ void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t byte
                  uint64_t now_us); // growth of the window
 void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us);
 uint32_t tcp_rx_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // charge it may hold
+
+// ---- detach.c ---------------------------------------------------------------------------------------------------------
+void tcp_residue_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+                       const struct tcp_options *options);
 
 // ---- output.c, timer.c, time_wait.c, mtu.c ---------------------------------------------------------------------------
 void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us);

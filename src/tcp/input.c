@@ -337,6 +337,10 @@ bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_
     if (name & TCP_WAIT_BIT)
         return tcp_time_wait_input(tcp, name & ~TCP_WAIT_BIT, in, &options);
     conn = tcp_conn_at(tcp, name);
+    if (tcp_has(conn, TCP_RESIDUE)) {
+        tcp_residue_input(tcp, conn, in, &options);
+        return false;
+    }
     if (conn->state == SL_TCP_SYN_SENT)
         return syn_sent_input(tcp, conn, in, &options);
     return conn_input(tcp, conn, in, &options);

@@ -573,6 +573,8 @@ void tcp_output(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_u
         return;
     }
     conn->pace_due_us = TCP_NEVER;
+    if (tcp_has(conn, TCP_RESIDUE))
+        conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_DUP_ACK | TCP_KEEPALIVE_NOW); // others acknowledge
     if (tcp_has(conn, TCP_DUP_ACK)) // each is a word of its own (RFC 5681): data would swallow it
         send_ack(tcp, conn, bare_seq(conn));
     if (still_sends(conn)) {
@@ -607,6 +609,8 @@ void tcp_send_reset(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t n
 {
     struct sl_tcp_out out;
 
+    if (tcp_has(conn, TCP_RESIDUE)) // what goes on elsewhere is not ours to reset
+        return;
     address(conn, &out);
     out.seq = conn->snd_nxt;
     out.ack = conn->rcv_nxt;

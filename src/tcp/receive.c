@@ -54,6 +54,8 @@ uint32_t tcp_window_select(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     uint32_t told = tcp_rcv_wnd(conn), window = window_wanted(tcp, conn), unit = 1u << conn->rcv_wscale;
     uint32_t most = (uint32_t)UINT16_MAX << conn->rcv_wscale;
 
+    if (tcp_has(conn, TCP_RESIDUE)) // others receive: what they have told
+        return tcp_min_u32(told, most);
     if (worth_telling(conn, window))
         window &= ~(unit - 1);
     else
@@ -70,7 +72,7 @@ bool tcp_window_update_due(const struct sl_tcp_engine *tcp, const struct tcp_con
 {
     uint32_t told = tcp_rcv_wnd(conn), window = window_wanted(tcp, conn);
 
-    if (!tcp_receiving(conn) || window <= told)
+    if (!tcp_receiving(conn) || window <= told || tcp_has(conn, TCP_RESIDUE))
         return false;
     return window - told >= tcp_min_u32(conn->rx_limit / 2, 2u * conn->rcv_mss) &&
            (told < 2u * conn->rcv_mss || window >= 2 * told);

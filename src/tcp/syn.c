@@ -7,7 +7,7 @@
 #define WSCALE_BY_WINDOW 0xffu
 
 // ---- options ------------------------------------------------------------------------------------------------
-static uint16_t offered_mss(bool v4, const struct sl_tcp_options *options)
+uint16_t tcp_offered_mss(bool v4, const struct sl_tcp_options *options)
 {
     uint16_t mss = (uint16_t)(options->mtu - TCP_HEADERS(v4));
 
@@ -31,7 +31,7 @@ void tcp_syn_options(const struct sl_tcp_engine *tcp, const struct tcp_conn *con
     bool answer = conn->state == SL_TCP_SYN_RECEIVED;
 
     *out =
-        (struct tcp_options){.present = TCP_OPTION_MSS, .mss = offered_mss(tcp_is_v4(conn), conn->options)};
+        (struct tcp_options){.present = TCP_OPTION_MSS, .mss = tcp_offered_mss(tcp_is_v4(conn), conn->options)};
     if (answer ? tcp_has(conn, TCP_WSCALE_ON) : conn->options->wscale) {
         out->present |= TCP_OPTION_WSCALE;
         out->wscale = window_shift(conn->options);
@@ -229,7 +229,7 @@ static void cookie_options(const struct tcp_listener *listener, const struct sl_
                            const struct tcp_options *syn, struct tcp_options *out)
 {
     out->present = TCP_OPTION_MSS;
-    out->mss = offered_mss(sl_ip_is_v4(&in->src), &listener->options);
+    out->mss = tcp_offered_mss(sl_ip_is_v4(&in->src), &listener->options);
     if (!(syn->present & TCP_OPTION_TIMESTAMPS) || !listener->options.timestamps)
         return; // nowhere to remember the others
     out->present |= TCP_OPTION_TIMESTAMPS;

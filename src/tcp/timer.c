@@ -186,7 +186,7 @@ void tcp_slow_timer_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64
     conn->slow_us = TCP_NEVER;
     if (waits_for_fin(conn))
         conn->slow_us = now_us + conn->options->fin_wait_2_ms * TCP_MS;
-    else if (conn->options->keepalive_idle_ms && tcp_synchronized(conn))
+    else if (conn->options->keepalive_idle_ms && tcp_synchronized(conn) && !tcp_has(conn, TCP_RESIDUE))
         conn->slow_us = keepalive_due(conn) > now_us ? keepalive_due(conn) : now_us + TCP_MS;
     tcp_arm(tcp, conn);
 }

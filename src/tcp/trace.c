@@ -147,6 +147,12 @@ static void add_meaning(struct text *text, const struct tcp_trace_record *r)
     case TCP_TRACE_RESET:
         add(text, " %s", WORD(r->small, "from the peer", "from us"));
         break;
+    case TCP_TRACE_DETACH:
+        add(text, ", %u bytes left to be repeated", r->value);
+        break;
+    case TCP_TRACE_ATTACH:
+        add(text, " in %s, segments of %u bytes", tcp_trace_state_name(r->small), r->value);
+        break;
     case TCP_TRACE_END:
         add(text, " %s", r->small ? strerrordesc_np(r->small) : "in order");
         break;

@@ -60,6 +60,8 @@ static void records_read_as_text(void **state)
         {{1, TCP_TRACE_OPTIONS, 3, 1448}, "0.001 s  options segments of 1448 bytes, timestamps, SACK"},
         {{1, TCP_TRACE_CHALLENGE, SL_TCP_SYN, 0}, "0.001 s  challenge to a segment with SYN"},
         {{1, TCP_TRACE_RECOVERY, 0, 3}, "0.001 s  recovery by SACK and time (RACK), 3 segments lost"},
+        {{1, TCP_TRACE_DETACH, 0, 1500}, "0.001 s  detach, 1500 bytes left to be repeated"},
+        {{1, TCP_TRACE_ATTACH, SL_TCP_CLOSE_WAIT, 1448}, "0.001 s  attach in CLOSE-WAIT, segments of 1448 bytes"},
         {{1, TCP_TRACE_STATE, 200, 0}, "0.001 s  state ?"},
     };
     char out[80];
