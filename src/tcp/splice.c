@@ -219,15 +219,16 @@ static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, struct sl_tcp_wa
 // by us before the join or by what scaling rounds up, may have sent beyond it; once he knows, he acknowledges from the
 // edge that he knows (RFC 9293 section 3.8.6 leaves him no better), which the other, who took some of it after all, is
 // past. Where both are so neither looks at what the other says, and both would wait for ever. An acknowledgement alone
-// may stand anywhere: an old one that brings no old news is moved to where the other looks. One right before is a probe
-// (section 3.8.4) and means to be out of place.
+// may stand anywhere: an old one that brings no old news is moved to where the other looks. One right before, of who has
+// nothing in flight, is a probe (section 3.8.4) and means to be out of place.
 #define OLD_MOST (1u << 20) // bytes: how far out of place
 
 static void straighten(const struct sl_tcp_way *way, const struct sl_tcp_way *back, struct segment *segment)
 {
     uint32_t old = way->told_ack - segment->seq;
+    bool probe = old == 1 && way->max == way->told_ack;
 
-    if (segment->end != segment->seq || segment->flags & (SL_TCP_RST | SL_TCP_SYN) || old == 1 || old > OLD_MOST ||
+    if (segment->end != segment->seq || segment->flags & (SL_TCP_RST | SL_TCP_SYN) || probe || old > OLD_MOST ||
         tcp_seq_lt(segment->ack + way->ack, back->told_ack))
         return;
     segment->seq = segment->end = way->told_ack;

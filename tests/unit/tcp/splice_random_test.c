@@ -66,6 +66,8 @@ static void spec_of(uint32_t seed, struct triple_spec *spec)
     spec->reorder = bad ? upto(&dice, 60) : 0;
     spec->burst = 200 + upto(&dice, 9000);
     spec->burst_us = 1000 + upto(&dice, 120000);
+    spec->preface[0] = upto(&dice, 2) ? 0 : upto(&dice, 3000);
+    spec->preface[1] = upto(&dice, 2) ? 0 : upto(&dice, 3000);
     spec->v6_a = upto(&dice, 3) == 0;
     spec->v6_b = upto(&dice, 3) == 0;
     spec->wraps = seed % 16 == 0; // costs a search

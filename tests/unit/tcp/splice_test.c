@@ -377,6 +377,35 @@ static void a_residue_that_nobody_acknowledges_gives_up_without_a_reset(void **s
     triple_free(triple);
 }
 
+// What the client sends again of a request, its acknowledgement lost, lands where the gateway's header stands if it passes.
+static bool lose_acks_to_client(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+{
+    return (wire == TRIPLE_DOWN_A && triple->scratch && !(tcp->flags & SL_TCP_SYN) && triple->now_us < triple->scratch) ||
+           lose_up_b(triple, wire, tcp, payload);
+}
+
+static void a_request_sent_again_does_not_overwrite_the_gateways_header(void **state)
+{
+    struct triple_spec spec;
+    struct triple *triple;
+
+    triple_spec_default(&spec);
+    spec.preface[1] = 500;
+    spec.burst = 1;
+    spec.burst_us = 1000 * RIG_S;
+    triple = began(&spec, 50000, 50000);
+    triple->client.allowed = 1000;
+    triple->lose = lose_acks_to_client;
+    triple->scratch = triple->now_us + 2 * RIG_S; // the header and the request are lost as well
+    join_within(triple, RIG_S);
+    triple_run(triple, RIG_S, NULL);
+    assert_true(triple->answered > 0);
+    triple->client.allowed = triple->server[0].allowed = 50000;
+    deliver_within(triple, 20 * RIG_S);
+    part_within(triple, 5 * RIG_S);
+    triple_free(triple);
+}
+
 // ---- taken apart --------------------------------------------------------------------------------------------------
 static void the_gateway_answers_itself_between_two_backends(void **state)
 {
@@ -684,6 +713,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_residue_outlives_seconds_of_loss_beside_a_busy_other_way),
         cmocka_unit_test(what_passes_by_a_lost_residue_tells_of_its_loss),
         cmocka_unit_test(a_residue_that_nobody_acknowledges_gives_up_without_a_reset),
+        cmocka_unit_test(a_request_sent_again_does_not_overwrite_the_gateways_header),
         cmocka_unit_test(the_gateway_answers_itself_between_two_backends),
         cmocka_unit_test(a_fence_takes_the_flow_back_before_the_next_request),
         cmocka_unit_test(taken_apart_and_joined_over_and_over),

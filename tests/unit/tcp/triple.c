@@ -8,6 +8,7 @@
 
 #define SERVER_PORT sl_be16_of(8080)
 #define CLIENT_PORT sl_be16_of(40000)
+#define PREFACE     0xee
 
 uint32_t triple_random(struct triple *triple, uint32_t below)
 {
@@ -223,10 +224,13 @@ static void read_all(struct triple *triple, unsigned host, struct triple_end *en
             end->eof = true;
         if (got != 1)
             return;
+        uint32_t own = tcp_min_u32(chunk.len, end->skip);
+
         for (uint32_t i = 0; i < chunk.len; i++)
-            if (chunk.data[i] != rig_byte(end->read + i))
+            if (chunk.data[i] != (i < own ? PREFACE : rig_byte(end->read + i - own)))
                 fail_msg("host %u: byte %u is wrong", host, end->read + i);
-        end->read += chunk.len;
+        end->skip -= own;
+        end->read += chunk.len - own;
         rig_buffers.release(chunk.owner);
     }
 }
@@ -283,6 +287,19 @@ static struct sl_ip gateway_ip(bool v6, bool inside)
     return ip;
 }
 
+// What no peer sent: a 200 to CONNECT, a PROXY header. So the streams of the two legs are not one to one.
+static void say_first(struct triple *triple, unsigned leg)
+{
+    uint32_t len = triple->spec.preface[leg];
+    struct sl_tcp_chunk chunk;
+
+    if (len == 0)
+        return;
+    chunk = rig_chunk(0, len);
+    memset(((struct rig_block *)chunk.owner)->data, PREFACE, len);
+    assert_int_equal(sl_tcp_send(triple->leg[leg], &chunk, now_of(triple, TRIPLE_GATEWAY)), 0);
+}
+
 static void connect_backend(struct triple *triple)
 {
     struct sl_ip local = gateway_ip(triple->spec.v6_b, true);
@@ -294,6 +311,7 @@ static void connect_backend(struct triple *triple)
     assert_int_equal(error, 0);
     triple->connecting = true;
     triple->connected = false;
+    say_first(triple, 1);
 }
 
 static void relay(struct triple *triple, unsigned from)
@@ -340,6 +358,7 @@ static void gateway_events(struct triple *triple)
         if (event.bits & SL_TCP_ACCEPTED) {
             triple->leg[0] = event.conn;
             sl_tcp_user_set(event.conn, &triple->leg[0]);
+            say_first(triple, 0);
             if (!triple->connecting)
                 connect_backend(triple);
         }
@@ -617,6 +636,8 @@ struct triple *triple_new(const struct triple_spec *spec)
         near_wrap(triple, gateway);
     triple->client.allowed = triple->server[0].allowed = triple->server[1].allowed = spec->burst ? spec->burst : UINT32_MAX;
     triple->burst_at_us = triple->now_us;
+    triple->client.skip = spec->preface[0];
+    triple->server[0].skip = triple->server[1].skip = spec->preface[1];
     return triple;
 }
 

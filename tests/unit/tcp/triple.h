@@ -24,6 +24,7 @@ struct triple_end { // an application on a client's or server's connection
     struct sl_tcp_conn *conn;
     uint32_t to_send, allowed; // bytes of the stream: all, and how far it may go now
     uint32_t queued, read;     // places in the streams
+    uint32_t skip;             // bytes of the gateway's own that come first
     bool close_when_sent, shut, eof, ended, idle; // idle: does not read
     int error;
 };
@@ -41,6 +42,7 @@ struct triple_spec {
     uint32_t loss, duplicate, reorder; // per mille, of every wire
     uint32_t burst;                   // bytes that the ends may send more each burst_us; 0: all at once
     uint64_t burst_us;
+    uint32_t preface[2]; // bytes of its own that the gateway sends first, to client and server
     bool v6_a, v6_b;
     bool wraps; // all four sequence number spaces wrap soon
     uint32_t seed;
