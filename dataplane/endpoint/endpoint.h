@@ -26,8 +26,10 @@ void endpoint_tables_taken(struct worker *worker);
 // True: the packet, one that the route stage found to be for an address of ours, is TCP of an endpoint, or an ICMP error
 // about such.
 bool endpoint_concerns(const struct worker *worker, const struct packet *packet);
-// Takes it in, or hands it to the worker whose it is. The packet has left the burst afterwards.
+// Takes it, or hands it to the worker whose it is. The packet has left the burst afterwards; the engine gets it with the
+// others of the burst, by endpoint_input() at its end.
 void endpoint_take(struct worker *worker, const struct burst *burst, struct packet *packet);
+void endpoint_input(struct worker *worker);
 // Once a pass: services read and write, timers run, segments are sent. 0 where there was nothing to do.
 uint32_t endpoint_pass(struct worker *worker);
 // When the next pass must be at the latest, us of CLOCK_MONOTONIC; UINT64_MAX: at any time.

@@ -87,22 +87,39 @@ static void take_icmp(struct endpoint *endpoint, const struct packet *packet)
 }
 
 // ---- segments -----------------------------------------------------------------------------------------------
-// True: the buffer is the engine's now. The memory that it keeps from others is all of it, however short the segment.
-static bool take_segment(struct endpoint *endpoint, const struct packet *packet, enum sl_drop *drop)
+// What waits goes into the engine, and buffers that it does not keep back to the pool.
+void endpoint_input(struct worker *worker)
+{
+    struct endpoint *endpoint = worker->endpoint;
+    uint64_t kept;
+
+    if (endpoint == NULL || endpoint->n_in == 0)
+        return;
+    kept = sl_tcp_input_burst(endpoint->tcp, endpoint->in, endpoint->n_in, worker->now_us);
+    for (unsigned i = 0; i < endpoint->n_in; i++)
+        if (!(kept >> i & 1))
+            rte_pktmbuf_free(endpoint->in[i].payload.owner);
+    endpoint->n_in = 0;
+}
+
+// The memory that a segment keeps from others is all of its buffer, however short it is.
+static bool queue_segment(struct endpoint *endpoint, const struct packet *packet)
 {
     struct rte_mbuf *m = packet->m;
-    struct sl_tcp_in in;
+    struct sl_tcp_in *in;
     bool checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
+    if (endpoint->n_in == SL_TCP_BURST_MAX)
+        endpoint_input(endpoint->worker);
+    in = &endpoint->in[endpoint->n_in];
     if (packet->flags & PACKET_FRAGMENT || (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) ||
-        sl_tcp_read_packet(&in, rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off), packet->l3_len,
-                           checked) != 0) {
-        *drop = SL_DROP_endpoint_malformed;
+        sl_tcp_read_packet(in, rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off), packet->l3_len,
+                           checked) != 0)
         return false;
-    }
-    in.payload.owner = m;
-    in.payload.charge = m->buf_len + (uint32_t)sizeof(*m);
-    return sl_tcp_input(endpoint->tcp, &in, endpoint->worker->now_us);
+    in->payload.owner = m;
+    in->payload.charge = m->buf_len + (uint32_t)sizeof(*m);
+    endpoint->n_in++;
+    return true;
 }
 
 static uint32_t owner_of(const struct worker *worker, const struct packet *packet)
@@ -116,8 +133,6 @@ void endpoint_take(struct worker *worker, const struct burst *burst, struct pack
 {
     struct endpoint *endpoint = worker->endpoint;
     uint32_t owner = owner_of(worker, packet);
-    enum sl_drop drop = SL_DROP_none;
-    bool kept = false;
 
     if (owner != worker->index) {
         steer_to_endpoint(worker, burst, packet, owner);
@@ -125,16 +140,14 @@ void endpoint_take(struct worker *worker, const struct burst *burst, struct pack
     }
     endpoint->fed = true;
     endpoint->port_in = packet->port_in;
-    if (packet->flags & PACKET_ICMP_ERROR)
+    if (packet->flags & PACKET_ICMP_ERROR) {
+        endpoint_input(worker); // the segments before it
         take_icmp(endpoint, packet);
-    else
-        kept = take_segment(endpoint, packet, &drop);
-    if (drop != SL_DROP_none) {
-        packet_drop(worker, packet, drop);
+        rte_pktmbuf_free(packet->m);
+    } else if (!queue_segment(endpoint, packet)) {
+        packet_drop(worker, packet, SL_DROP_endpoint_malformed);
         return;
     }
-    if (!kept)
-        rte_pktmbuf_free(packet->m);
     packet->m = NULL;
     packet->stage = PACKET_GONE;
 }

@@ -39,7 +39,9 @@ struct endpoint {
     struct endpoint_conn *conn;    // [connections]
     struct sl_segment_map segment; // endpoint.W
     uint8_t pattern[PATTERN_LINES * (PATTERN_LINE + 2)];
-    struct burst out; // segments made and not yet on their way
+    struct burst out;                      // segments made and not yet on their way
+    struct sl_tcp_in in[SL_TCP_BURST_MAX]; // segments taken from a burst, not yet the engine's
+    unsigned n_in;
 };
 
 // output.c

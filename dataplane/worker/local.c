@@ -35,4 +35,5 @@ void local_stage(struct worker *worker, struct burst *burst)
     for (uint16_t i = 0; i < burst->count; i++)
         if (burst->packet[i].stage == PACKET_LOCAL)
             local_handle(worker, burst, &burst->packet[i]);
+    endpoint_input(worker);
 }

@@ -41,30 +41,29 @@ static void window_opened(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint
     tcp_arm(tcp, conn);
 }
 
-// The newest segment tells the window: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
-static void update_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
-                          struct tcp_ack_sample *sample)
+// True: the window has changed. The newest segment tells it: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
+static bool update_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
              before = conn->snd_wnd;
 
     if (tcp_seq_lt(in->ack, conn->snd_una))
-        return;
+        return false;
     if (!tcp_seq_gt(in->ack, conn->snd_una) && !tcp_seq_gt(in->seq, conn->snd_wl1) &&
         !(in->seq == conn->snd_wl1 && (window > conn->snd_wnd || tcp_seq_ge(in->ack, conn->snd_wl2))))
-        return;
+        return false;
     conn->snd_wl1 = in->seq;
     conn->snd_wl2 = in->ack;
     if (window == before) {
         if (conn->rtx == TCP_RTX_PERSIST && in->ack == conn->snd_una)
             conn->probes = 0; // answered: he is alive (RFC 9293 MUST-37); a user timeout goes on counting
-        return;
+        return false;
     }
     conn->snd_wnd = window;
     conn->max_window = tcp_max_u32(conn->max_window, window);
-    sample->window_changed = true;
     window_opened(tcp, conn, before);
     tcp_want_output(tcp, conn);
+    return true;
 }
 
 // ---- what was sent -------------------------------------------------------------------------------------------
@@ -194,10 +193,10 @@ static void rearm(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct
         tcp_rtx_arm(tcp, conn, sample->now_us);
 }
 
-bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
-                   const struct tcp_options *options, bool *fin_acked)
+static void sample_begin(struct tcp_ack_sample *sample, const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
+                         const struct sl_tcp_in *in, const struct tcp_options *options)
 {
-    struct tcp_ack_sample sample = {.now_us = tcp->now_us,
+    *sample = (struct tcp_ack_sample){.now_us = tcp->now_us,
                                     .prior_pipe = tcp_pipe(conn),
                                     .prior_una = conn->snd_una,
                                     .prior_lost = conn->lost_total,
@@ -208,14 +207,23 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
                                                    options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
                                     .tsecr = options->tsecr,
                                     .has_data = in->payload.len != 0};
+}
+
+bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
+                   const struct tcp_options *options, bool *fin_acked)
+{
+    struct tcp_ack_sample sample;
+    bool window_changed;
     uint8_t before = conn->recovery;
     uint64_t rtt;
 
     if (!acceptable(tcp, conn, in))
         return false;
-    update_window(tcp, conn, in, &sample);
+    window_changed = update_window(tcp, conn, in);
     if (brings_nothing(conn, in, options))
         return true;
+    sample_begin(&sample, tcp, conn, in, options);
+    sample.window_changed = window_changed;
     if (tcp_has(conn, TCP_RATED))
         tcp_rate_begin(conn, sample.now_us);
     if (tcp_has(conn, TCP_SACK_ON) && options->present & TCP_OPTION_SACK)

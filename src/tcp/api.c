@@ -233,6 +233,11 @@ static void queue(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ind
     tcp->tx_charge += chunk->charge;
 }
 
+void sl_tcp_prefetch(const struct sl_tcp_conn *handle)
+{
+    tcp_conn_prefetch((const struct tcp_conn *)handle, true);
+}
+
 int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);

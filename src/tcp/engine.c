@@ -9,6 +9,15 @@
 
 static_assert(sizeof(union tcp_item) == 32, "items are many");
 static_assert(sizeof(struct tcp_record) == 40, "records are many");
+static_assert(sizeof(struct tcp_conn) <= 768, "connections are many");
+static_assert(offsetof(struct tcp_conn, rcv_nxt) == 1 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, dsack) == 2 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, rtx_us) == 3 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, snd_una) == 4 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, sent_tail) == 5 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, srtt_us) == 6 * TCP_CONN_LINE &&
+                  offsetof(struct tcp_conn, cc) == 7 * TCP_CONN_LINE,
+              "fields that are used together lie in a line of their own");
 static_assert(sizeof(struct tcp_time_wait) <= 112, "TIME-WAITs are many");
 
 static void *map(struct sl_tcp_engine *tcp, size_t size)
@@ -273,7 +282,7 @@ void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error)
     tcp_wheel_disarm(&tcp->wheel, tcp_conn_index(tcp, conn));
     conn->rtx_us = conn->delack_us = conn->slow_us = conn->pace_due_us = conn->armed_us = TCP_NEVER;
     conn->write_us = TCP_NEVER;
-    conn->error = error;
+    conn->error = (int16_t)error;
     drop_unreadable(tcp, conn);
     if (never_given || tcp_has(conn, TCP_ORPHAN)) { // nobody is there to be told
         tcp_conn_drop_queues(tcp, conn);
@@ -332,7 +341,7 @@ bool sl_tcp_event(struct sl_tcp_engine *tcp, struct sl_tcp_event *event)
                                        .user = conn->user,
                                        .bits = conn->events,
                                        .error = conn->error};
-        if (conn->listener != TCP_NONE && event->bits & SL_TCP_ACCEPTED)
+        if (event->bits & SL_TCP_ACCEPTED && conn->listener != TCP_NONE)
             event->listener_user = tcp->listeners[conn->listener].user;
         conn->events = 0;
         return true;
@@ -406,6 +415,16 @@ void tcp_arm(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 }
 
 #define TICK_CONNECTIONS 4096u // a turn's work at most: a worker has packets to attend to
+#define TICK_AHEAD       3u    // timers between one and the one whose connection is asked for
+
+// Most timers find nothing to do, as the time they were armed for has moved on.
+static void ask_ahead(const struct sl_tcp_engine *tcp)
+{
+    uint32_t soon = tcp_wheel_soon(&tcp->wheel, TICK_AHEAD);
+
+    if (soon != TCP_WHEEL_NONE)
+        tcp_conn_prefetch(tcp_conn_at(tcp, soon), false);
+}
 
 void sl_tcp_tick(struct sl_tcp_engine *tcp, uint64_t now_us)
 {
@@ -417,6 +436,7 @@ void sl_tcp_tick(struct sl_tcp_engine *tcp, uint64_t now_us)
 
         if (index == TCP_WHEEL_NONE)
             return;
+        ask_ahead(tcp);
         conn = tcp_conn_at(tcp, index);
         conn->armed_us = TCP_NEVER;
         tcp_timers(tcp, conn, now_us);

@@ -33,6 +33,8 @@
 #define TCP_SACK_STEPS 2048u      // records looked at for one acknowledgement's SACK blocks, at most
 #define TCP_WINDOW_MAX (1u << 30) // RFC 7323 section 2.3
 
+#define TCP_CONN_LINE 64u // bytes of a cache line
+
 #define TCP_MS    1000ull
 #define TCP_S     1000000ull
 #define TCP_NEVER UINT64_MAX
@@ -132,16 +134,23 @@ enum tcp_conn_flag {
     TCP_RESIDUE = INT32_MIN,    // bit 31. Detached: repeats what it has sent or queued, and nothing else (join.h)
 };
 
+// A connection. Fields lie by who touches them, a cache line each group: what an in-order segment of a bulk transfer and the
+// acknowledgement of it need of a receiver is the first five lines; a sender's acknowledgement needs the next four as
+// well. What is rare comes last. tcp_conn_prefetch() asks for lines by these groups.
 struct tcp_conn {
-    // -- who
+    // -- line 0: who
     struct tcp_tuple tuple;
     uint32_t hash_next;
     uint32_t flags; // enum tcp_conn_flag
     uint8_t state;  // enum sl_tcp_state
     uint8_t rtx;    // enum tcp_rtx_timer
     uint8_t recovery;
-    uint8_t events; // told by the next sl_tcp_event
-    // -- receive
+    uint8_t events;                   // told by the next sl_tcp_event
+    uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
+    bool event_listed, output_listed;
+    bool urgent;    // rcv_up is in front of the reader
+    uint8_t probes; // of keepalive or persist without answer
+    // -- line 1: receive
     uint32_t rcv_nxt;
     uint32_t rcv_wup;   // rcv_nxt as last acknowledged (Last.ACK.sent of RFC 7323)
     uint32_t rcv_edge;  // right edge of the window as last told; never moves left
@@ -150,112 +159,112 @@ struct tcp_conn {
     uint32_t rx_limit;  // window that is aimed at, bytes
     uint32_t rx_head, rx_tail;
     uint32_t rx_ranges; // root of their tree
-    uint32_t n_ranges;
     uint32_t ts_recent;
     uint64_t ts_recent_us; // when it was taken
-    uint32_t rx_fin;
-    uint32_t rcv_up; // first byte that is not urgent, where `urgent`
-    uint16_t rcv_mss; // largest segment lately seen
+    uint16_t rcv_mss;      // largest segment lately seen
     uint8_t n_sacks;
     uint8_t rcv_wscale, snd_wscale;
     uint8_t quick_acks;                   // segments left to be acknowledged at once
     uint8_t full_segments;                // full ones since the last ACK
-    struct tcp_sack sacks[TCP_SACKS_MAX]; // latest first (RFC 2018 section 4)
-    struct tcp_sack dsack;                // end == start: none
-    // -- send
-    uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2;
-    uint32_t snd_end; // behind the last queued byte
-    uint32_t snd_up;
-    uint32_t max_window; // largest the peer ever told
-    uint32_t iss;
-    uint32_t tx_charge;
-    uint32_t tx_head, tx_tail, tx_next; // items; tx_next holds snd_nxt, TCP_NONE: nothing unsent
-    uint32_t sent_head, sent_tail;      // records by sequence
-    uint32_t sent_first, sent_last;     // records by time
-    uint32_t sack_hint;                 // record where the last SACK block ended
-    uint32_t lost_hint;                 // before it no record is lost and not repeated
-    uint32_t small_end;                 // behind the last segment that was not full (Minshall's Nagle)
-    uint32_t sacked, lost, retrans;     // bytes of records with these flags
-    uint32_t n_sacked;                  // records SACKed: what DupThresh counts
-    uint32_t lost_total;                // bytes ever marked lost, modulo 2^32: an ACK sees whether there was news
-    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
-    uint32_t n_sent;                    // records
-    uint16_t snd_mss;                   // payload of a full segment, options of data segments taken off
-    uint16_t peer_mss;
-    uint16_t path_mtu;
-    uint16_t mtu_probe; // larger MTU to be tried next; 0: none
-    // -- round trip
-    uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
-    uint64_t min_rtt_at_us;
-    uint8_t backoff;
-    uint8_t probes;                   // of keepalive or persist without answer
-    uint8_t rack_steps, rack_persist; // of reo_wnd (RFC 8985 section 6.2 step 4)
-    uint8_t dup_acks;                 // without SACK
-    bool recover_set;                 // high_seq is RFC 6582's recover, left over from a recovery
-    uint8_t black_hole;               // timeouts in a row of full segments
-    uint8_t timeouts;                 // in a row without an acknowledgement; backoff goes with a round trip only
-    uint32_t rack_end, rack_rtt_us;
-    uint64_t rack_sent_us;
-    uint32_t rack_dsack_round;
-    uint32_t fack; // behind the highest byte SACKed (detects reordering)
-    uint32_t tlp_end;
-    // -- recovery
-    uint32_t high_seq; // recovery ends when it is acknowledged
-    uint32_t prr_delivered, prr_out, prr_prior;
-    uint32_t undo_una;
-    uint32_t frto_una; // snd_una at the timeout that F-RTO judges
-    int32_t undo_retrans; // repetitions that a DSACK has not told to be needless
-    uint32_t retrans_ts;  // TSval of the first repetition (RFC 3522); 0: none
-    uint32_t ecn_seq;     // one reduction a window: until it is acknowledged
-    struct tcp_cc cc;
-    // -- times, microseconds
-    uint64_t rtx_us; // of the timer that `rtx` names
-    uint64_t delack_us;
-    uint64_t slow_us;     // keepalive, FIN-WAIT-2, user timeout
-    uint64_t pace_us;     // no new data before
-    uint64_t pace_due_us; // the timer for it, where data waits
-    uint64_t write_us;    // when a sender who found no room and has nothing queued looks again
-    uint64_t armed_us;    // what the wheel has
-    uint64_t heard_us;    // last segment in
-    uint64_t sent_us;     // last data out
-    uint64_t stalled_us;  // since when nothing was acknowledged although something is out; 0: it is not so
-    uint64_t rate_bps;    // pacing, bytes per second; 0: none
-    uint64_t oow_us;      // last answer to a segment out of the window
-    uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
-    uint32_t mtu_probe_end; // behind the probe in flight, where TCP_MTU_PROBE_OUT
-    uint32_t mtu_probe_lost; // bytes of a probe that this acknowledgement found lost
-    // -- receive window growth; a residue receives nothing
+    const struct sl_tcp_options *options; // of a profile, which connections with the same share
+    // -- line 2: receive, and growth of its window
+    struct tcp_sack dsack; // end == start: none
+    uint32_t ts_offset;
+    uint32_t segments_in, segments_out;
+    uint32_t drs_read;
     union {
         uint64_t drs_us;
         uint64_t left_us; // of a residue: when it was detached; all that passes it is sent later
     };
+    uint32_t drs_rtt_us;
     union {
-        uint32_t drs_seq;
+        uint32_t drs_rtt_seq;
         uint32_t ts_held; // of a residue: what its segments say, the clock being another's
     };
-    uint32_t drs_read;
-    uint32_t drs_rtt_us;
-    uint32_t drs_rtt_seq;
     uint64_t drs_rtt_at_us;
-    // -- the rest
-    uint32_t event_next, output_next; // TCP_NONE where in no list: see event_listed, output_listed
-    bool event_listed, output_listed;
-    bool urgent; // rcv_up is in front of the reader
-    bool tfo_wanted; // the SYN-ACK carries a cookie of Fast Open
-    bool fast_open;  // given to the caller with its SYN (RFC 7413)
-    int error;
-    uint32_t ts_offset;
-    uint32_t listener; // index, TCP_NONE
-    struct sl_tcp_engine *engine;
+    uint64_t bytes_received;
     void *user;
-    uint32_t traced; // records written
+    // -- line 3: times, microseconds
+    uint64_t rtx_us; // of the timer that `rtx` names
+    uint64_t delack_us;
+    uint64_t slow_us;     // keepalive, FIN-WAIT-2, user timeout
+    uint64_t pace_due_us; // the timer for pace_us, where data waits
+    uint64_t write_us;    // when a sender who found no room and has nothing queued looks again
+    uint64_t armed_us;    // what the wheel has
+    uint64_t heard_us;    // last segment in
+    struct sl_tcp_engine *engine;
+    // -- line 4: send
+    uint32_t snd_una, snd_nxt, snd_wnd, snd_wl1, snd_wl2;
+    uint32_t snd_end;    // behind the last queued byte
+    uint32_t max_window; // largest the peer ever told
+    uint32_t tx_charge;
+    uint32_t tx_head, tx_tail, tx_next; // items; tx_next holds snd_nxt, TCP_NONE: nothing unsent
+    uint32_t sent_head;                 // records by sequence, to sent_tail
+    uint32_t sacked, lost, retrans;     // bytes of records with these flags
+    uint16_t snd_mss;                   // payload of a full segment, options of data segments taken off
+    int16_t error;
+    // -- line 5: what is in flight
+    uint32_t sent_tail;
+    uint32_t sent_first, sent_last; // records by time
+    uint32_t n_sent;                // records
+    uint32_t n_sacked;              // records SACKed: what DupThresh counts
+    uint32_t sack_hint;             // record where the last SACK block ended
+    uint32_t lost_hint;             // before it no record is lost and not repeated
+    uint32_t lost_total;            // bytes ever marked lost, modulo 2^32: an ACK sees whether there was news
+    uint32_t small_end;             // behind the last segment that was not full (Minshall's Nagle)
+    uint32_t fack;                  // behind the highest byte SACKed (detects reordering)
+    uint8_t backoff;
+    uint8_t dup_acks;   // without SACK
+    uint8_t black_hole; // timeouts in a row of full segments
+    uint8_t timeouts;   // in a row without an acknowledgement; backoff goes with a round trip only
+    uint32_t high_seq;  // recovery ends when it is acknowledged
+    uint64_t bytes_acked;
+    uint64_t stalled_us; // since when nothing was acknowledged although something is out; 0: it is not so
+    // -- line 6: round trip, pace
+    uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
+    uint64_t min_rtt_at_us;
+    uint32_t rack_end, rack_rtt_us;
+    uint64_t rack_sent_us;
+    uint64_t sent_us;  // last data out
+    uint64_t rate_bps; // pacing, bytes per second; 0: none
+    uint64_t pace_us;  // no new data before
+    // -- lines 7 and 8: congestion control, and what goes with it
+    struct tcp_cc cc;
+    uint64_t mtu_us;      // when a larger MTU may be tried; 0: it is the largest
     uint32_t flight_most; // bytes: the most in flight since flight_end was sent
+    uint32_t flight_end;  // a round trip is over when it is acknowledged
+    // -- recovery
+    uint8_t rack_steps, rack_persist; // of reo_wnd (RFC 8985 section 6.2 step 4)
+    bool recover_set;                 // high_seq is RFC 6582's recover, left over from a recovery
+    uint32_t rack_dsack_round;
+    uint32_t tlp_end;
+    uint32_t prr_delivered, prr_out, prr_prior;
+    uint32_t undo_una;
+    uint32_t frto_una;    // snd_una at the timeout that F-RTO judges
+    int32_t undo_retrans; // repetitions that a DSACK has not told to be needless
+    uint32_t retrans_ts;  // TSval of the first repetition (RFC 3522); 0: none
+    uint32_t ecn_seq;     // one reduction a window: until it is acknowledged
+    // -- the rest
+    uint32_t n_ranges; // out of order
+    uint32_t rx_fin;
+    uint32_t rcv_up; // first byte that is not urgent, where `urgent`
+    uint32_t snd_up;
+    uint32_t iss;
+    uint16_t peer_mss;
+    uint16_t path_mtu;
+    uint16_t mtu_probe;                   // larger MTU to be tried next; 0: none
+    bool tfo_wanted;                      // the SYN-ACK carries a cookie of Fast Open
+    bool fast_open;                       // given to the caller with its SYN (RFC 7413)
+    uint32_t mtu_probe_end;               // behind the probe in flight, where TCP_MTU_PROBE_OUT
+    uint32_t mtu_probe_lost;              // bytes of a probe that this acknowledgement found lost
+    uint32_t listener;                    // index, TCP_NONE
+    uint32_t retransmits;                 // segments
+    uint32_t traced;                      // records written
+    struct tcp_sack sacks[TCP_SACKS_MAX]; // latest first (RFC 2018 section 4)
+    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
+    uint64_t oow_us;                      // last answer to a segment out of the window
     uint64_t traced_from_us;
-    uint64_t bytes_acked, bytes_received;
-    uint32_t retransmits, segments_in, segments_out;
-    uint32_t flight_end; // a round trip is over when it is acknowledged
-    const struct sl_tcp_options *options; // of a profile, which connections with the same share
-};
+} __attribute__((aligned(TCP_CONN_LINE)));
 
 struct tcp_profile { // options that connections share, counted
     uint32_t refs;
@@ -359,6 +368,13 @@ static inline struct tcp_record *tcp_record_at(const struct sl_tcp_engine *tcp, 
 static inline struct tcp_time_wait *tcp_wait_at(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     return (struct tcp_time_wait *)tcp->waits.base + index;
+}
+
+// Asks for what a segment of this connection will touch: a receiver's lines, or with `all` a sender's as well.
+static inline void tcp_conn_prefetch(const struct tcp_conn *conn, bool all)
+{
+    for (size_t at = 0; at < (all ? 9 : 5) * TCP_CONN_LINE; at += TCP_CONN_LINE)
+        __builtin_prefetch((const uint8_t *)conn + at, 1);
 }
 
 static inline uint32_t tcp_conn_index(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
@@ -481,6 +497,9 @@ void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uin
 void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name);
 uint32_t tcp_table_find(const struct sl_tcp_engine *tcp,
                         const struct tcp_tuple *tuple); // name: index, with TCP_WAIT_BIT or not
+// The same in two steps, for who has several to find: the bucket's number, and what is in it.
+uint32_t tcp_table_bucket(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple);
+uint32_t tcp_table_find_in(const struct sl_tcp_engine *tcp, uint32_t bucket, const struct tcp_tuple *tuple);
 struct tcp_listener *tcp_listener_find(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 port);
 
 // ---- syn.c --------------------------------------------------------------------------------------------------------

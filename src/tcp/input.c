@@ -321,17 +321,16 @@ static bool no_conn_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in,
     return tcp_listen_input(tcp, listener, in, options, 0);
 }
 
-bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_t now_us)
+static bool input_in(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, const struct tcp_tuple *tuple,
+                     uint32_t bucket)
 {
-    struct tcp_tuple tuple = {in->dst, in->src, in->dport, in->sport};
     struct tcp_options options;
     struct tcp_conn *conn;
     uint32_t name;
 
-    tcp->now_us = now_us;
     tcp->counters.segments_in++;
     tcp_options_read(&options, in->options, in->options_len, in->flags & SL_TCP_SYN);
-    name = tcp_table_find(tcp, &tuple);
+    name = tcp_table_find_in(tcp, bucket, tuple);
     if (name == TCP_NONE)
         return no_conn_input(tcp, in, &options);
     if (name & TCP_WAIT_BIT)
@@ -344,4 +343,69 @@ bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_
     if (conn->state == SL_TCP_SYN_SENT)
         return syn_sent_input(tcp, conn, in, &options);
     return conn_input(tcp, conn, in, &options);
+}
+
+bool sl_tcp_input(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, uint64_t now_us)
+{
+    struct tcp_tuple tuple = {in->dst, in->src, in->dport, in->sport};
+
+    tcp->now_us = now_us;
+    return input_in(tcp, in, &tuple, tcp_table_bucket(tcp, &tuple));
+}
+
+// ---- a burst --------------------------------------------------------------------------------------------------------
+// Memory answers after some 250 cycles, so it is asked for ahead, as far as a core has lines under way at once: all
+// buckets first; then, AHEAD_CONN segments ahead, the connection; and AHEAD_FLIGHT ahead, where it has something in
+// flight, which an acknowledgement will look at, the rest of it and the first record and item.
+#define AHEAD_CONN   8u
+#define AHEAD_FLIGHT 4u
+
+static void ask_conn(const struct sl_tcp_engine *tcp, uint32_t bucket, bool sender)
+{
+    uint32_t name = tcp->buckets[bucket];
+
+    if (name == TCP_NONE || name & TCP_WAIT_BIT)
+        return;
+    tcp_conn_prefetch(tcp_conn_at(tcp, name), sender);
+    tcp_wheel_prefetch(&tcp->wheel, name);
+}
+
+static void ask_flight(const struct sl_tcp_engine *tcp, uint32_t bucket)
+{
+    uint32_t name = tcp->buckets[bucket];
+    const struct tcp_conn *conn;
+
+    if (name == TCP_NONE || name & TCP_WAIT_BIT)
+        return;
+    conn = tcp_conn_at(tcp, name);
+    if (conn->sent_head == TCP_NONE)
+        return;
+    tcp_conn_prefetch(conn, true);
+    __builtin_prefetch(tcp_record_at(tcp, conn->sent_head), 1);
+    if (conn->tx_head != TCP_NONE)
+        __builtin_prefetch(tcp_item_at(tcp, conn->tx_head), 1);
+}
+
+uint64_t sl_tcp_input_burst(struct sl_tcp_engine *tcp, const struct sl_tcp_in *in, unsigned n, uint64_t now_us)
+{
+    uint32_t bucket[SL_TCP_BURST_MAX];
+    struct tcp_tuple tuple[SL_TCP_BURST_MAX];
+    uint64_t kept = 0;
+
+    tcp->now_us = now_us;
+    for (unsigned i = 0; i < n; i++) {
+        tuple[i] = (struct tcp_tuple){in[i].dst, in[i].src, in[i].dport, in[i].sport};
+        bucket[i] = tcp_table_bucket(tcp, &tuple[i]);
+        __builtin_prefetch(&tcp->buckets[bucket[i]]);
+    }
+    for (unsigned i = 0; i < n + AHEAD_CONN; i++) {
+        if (i < n)
+            ask_conn(tcp, bucket[i], in[i].payload.len == 0); // a mere acknowledgement is for who sends
+        if (i >= AHEAD_CONN - AHEAD_FLIGHT && i < n + AHEAD_CONN - AHEAD_FLIGHT)
+            ask_flight(tcp, bucket[i - (AHEAD_CONN - AHEAD_FLIGHT)]);
+        if (i >= AHEAD_CONN)
+            kept |= (uint64_t)input_in(tcp, &in[i - AHEAD_CONN], &tuple[i - AHEAD_CONN], bucket[i - AHEAD_CONN])
+                    << (i - AHEAD_CONN);
+    }
+    return kept;
 }

@@ -77,7 +77,6 @@ static void receive_begins(struct tcp_conn *conn, uint32_t peer_isn)
 {
     conn->rcv_nxt = conn->rcv_wup = peer_isn + 1;
     conn->rcv_edge = conn->rcv_nxt + tcp_min_u32(conn->rx_limit, UINT16_MAX);
-    conn->drs_seq = conn->rcv_nxt;
     conn->fack = conn->snd_una;
 }
 

@@ -2,7 +2,7 @@
 // Who a segment belongs to: connections and TIME-WAITs by tuple, listeners by port and address.
 #include "tcp/engine.h"
 
-static uint32_t tuple_bucket(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
+uint32_t tcp_table_bucket(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
 {
     const uint8_t *b = (const uint8_t *)tuple;
     const struct sl_hash_seed *seed = &tcp->seed;
@@ -32,7 +32,7 @@ static const struct tcp_tuple *tuple_of(const struct sl_tcp_engine *tcp, uint32_
 
 void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name)
 {
-    uint32_t *bucket = &tcp->buckets[tuple_bucket(tcp, tuple)];
+    uint32_t *bucket = &tcp->buckets[tcp_table_bucket(tcp, tuple)];
 
     *next_of(tcp, name) = *bucket;
     *bucket = name;
@@ -40,7 +40,7 @@ void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uin
 
 void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name)
 {
-    uint32_t *at = &tcp->buckets[tuple_bucket(tcp, tuple)];
+    uint32_t *at = &tcp->buckets[tcp_table_bucket(tcp, tuple)];
 
     while (*at != TCP_NONE && *at != name)
         at = next_of(tcp, *at);
@@ -50,7 +50,12 @@ void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, 
 
 uint32_t tcp_table_find(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)
 {
-    uint32_t name = tcp->buckets[tuple_bucket(tcp, tuple)];
+    return tcp_table_find_in(tcp, tcp_table_bucket(tcp, tuple), tuple);
+}
+
+uint32_t tcp_table_find_in(const struct sl_tcp_engine *tcp, uint32_t bucket, const struct tcp_tuple *tuple)
+{
+    uint32_t name = tcp->buckets[bucket];
 
     while (name != TCP_NONE && !tuple_equal(tuple_of(tcp, name), tuple))
         name = *next_of(tcp, name);

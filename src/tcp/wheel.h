@@ -41,9 +41,24 @@ void tcp_wheel_fini(struct tcp_wheel *wheel);
 // Arms or moves timer `index` to due_us; a time gone by is due at the next tick.
 void tcp_wheel_arm(struct tcp_wheel *wheel, uint32_t index, uint64_t due_us);
 void tcp_wheel_disarm(struct tcp_wheel *wheel, uint32_t index); // harmless where it is not armed
+// Asks the memory for timer `index`, which is going to be armed or moved.
+static inline void tcp_wheel_prefetch(const struct tcp_wheel *wheel, uint32_t index)
+{
+    __builtin_prefetch(&wheel->links[index], 1);
+}
 // Takes one timer out that is due at now_us, TCP_WHEEL_NONE: there is none. Jumps over empty slots, so a long sleep costs
 // what is in the wheel and not the time.
 uint32_t tcp_wheel_due(struct tcp_wheel *wheel, uint64_t now_us);
+// The timer that tcp_wheel_due is going to give out after `behind` others, if that is known already, else TCP_WHEEL_NONE:
+// its caller may ask for its memory.
+static inline uint32_t tcp_wheel_soon(const struct tcp_wheel *wheel, unsigned behind)
+{
+    uint32_t index = wheel->head[TCP_WHEEL_DUE];
+
+    while (behind-- && index != TCP_WHEEL_NONE)
+        index = wheel->links[index].next;
+    return index;
+}
 // The earliest time at which tcp_wheel_due may have one, TCP_WHEEL_NEVER_US where none is armed. May be early by the
 // coarseness of the level (the timer is then moved down), never late.
 uint64_t tcp_wheel_next_us(const struct tcp_wheel *wheel);

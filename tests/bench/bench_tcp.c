@@ -15,10 +15,11 @@
 
 #include "tcp/engine.h"
 
-#define BURST    32u
-#define RUNS     15u
-#define SEGMENTS (1u << 17)
-#define SHORTS   20000u
+#define BURST      32u
+#define SEND_AHEAD 4u
+#define RUNS       15u
+#define SEGMENTS   (1u << 17)
+#define SHORTS     20000u
 
 struct side {
     struct sl_tcp_engine *tcp;
@@ -89,8 +90,8 @@ static void hand_over(struct side *from, struct side *to)
     }
     from->n_out = 0;
     uint64_t start = __rdtsc();
-    for (unsigned i = 0; i < n; i++)
-        sl_tcp_input(to->tcp, &in[i], now_us);
+    for (unsigned i = 0; i < n; i += BURST)
+        sl_tcp_input_burst(to->tcp, &in[i], n - i < BURST ? n - i : BURST, now_us);
     to->cycles += __rdtsc() - start;
 }
 
@@ -172,13 +173,18 @@ static double median(double *values, unsigned n)
 }
 
 // ---- cases --------------------------------------------------------------------------------------------------------
-// Bursts of 32 segments, to one flow after the other as they come from a port; the reader takes all at once.
+// Bursts of 32 segments, to one flow after the other as they come from a port; the reader takes all at once, the writer
+// says on which flows it is going to send.
 static void send_burst(struct sl_tcp_conn **conns, unsigned flows, unsigned *next)
 {
     struct sl_tcp_chunk chunk = {payload, sizeof(payload) - 12, sizeof(payload) - 12, payload};
     uint64_t start = __rdtsc();
 
+    for (unsigned i = 0; i < SEND_AHEAD; i++)
+        sl_tcp_prefetch(conns[(*next + i) % flows]);
     for (unsigned i = 0; i < BURST; i++) {
+        if (i + SEND_AHEAD < BURST)
+            sl_tcp_prefetch(conns[(*next + SEND_AHEAD) % flows]);
         if (sl_tcp_send(conns[*next], &chunk, now_us))
             exit(2);
         if (++*next == flows)
