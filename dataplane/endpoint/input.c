@@ -15,7 +15,7 @@ static bool is_link_local(const struct sl_ip *ip)
     return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
 }
 
-static bool is_any(const struct sl_ip *ip)
+bool endpoint_is_any(const struct sl_ip *ip)
 {
     return sl_ip_is_v4(ip) ? ip->w[3] == 0 : (ip->q[0] | ip->q[1]) == 0;
 }
@@ -27,7 +27,7 @@ static bool serves(const struct endpoint *endpoint, const struct sl_ip *local, u
 
         if (says->kind != SL_ENDPOINT_NONE && says->port == port &&
             sl_ip_is_v4(&says->address) == sl_ip_is_v4(local) &&
-            (is_any(&says->address) || sl_ip_equal(&says->address, local)))
+            (endpoint_is_any(&says->address) || sl_ip_equal(&says->address, local)))
             return true;
     }
     return false;
@@ -39,12 +39,14 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
     struct sl_ip local = packet->key.dst;
     uint16_t port = ntohs(packet->key.dport);
 
-    if (endpoint == NULL || !endpoint->listening || packet->key_proto != IPPROTO_TCP ||
+    if (endpoint == NULL || packet->key_proto != IPPROTO_TCP ||
         packet->flags & (PACKET_FROM_HOST | PACKET_LATER_FRAGMENT) ||
         !(packet->flags & (PACKET_TCP | PACKET_ICMP_ERROR)))
         return false;
-    return endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
-           serves(endpoint, &local, port);
+    if (endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
+        serves(endpoint, &local, port))
+        return true;
+    return port >= endpoint->live_first && port <= endpoint->live_last && endpoint_has(endpoint, packet);
 }
 
 // ---- ICMP ---------------------------------------------------------------------------------------------------
@@ -105,17 +107,17 @@ static bool take_segment(struct endpoint *endpoint, const struct packet *packet,
     return sl_tcp_input(endpoint->tcp, &in, endpoint->worker->now_us);
 }
 
-static uint32_t owner_of(const struct worker *worker, const struct packet *packet)
+uint32_t endpoint_owner(const struct worker *worker, const struct sl_flow_key *key)
 {
     return worker->count == 1
                ? worker->index
-               : sl_hash_scale(sl_hash_key(&worker->hash_seed, &packet->key, IPPROTO_TCP), worker->count);
+               : sl_hash_scale(sl_hash_key(&worker->hash_seed, key, IPPROTO_TCP), worker->count);
 }
 
 void endpoint_take(struct worker *worker, const struct burst *burst, struct packet *packet)
 {
     struct endpoint *endpoint = worker->endpoint;
-    uint32_t owner = owner_of(worker, packet);
+    uint32_t owner = endpoint_owner(worker, &packet->key);
     enum sl_drop drop = SL_DROP_none;
     bool kept = false;
 

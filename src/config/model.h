@@ -233,8 +233,11 @@ struct sl_config_endpoint {
     uint32_t idle;        // seconds, 0: no keepalive
 };
 
+#define SL_CONFIG_TCP_PORTS "61000-65535" // past what Linux takes for its own (ip_local_port_range)
+
 struct sl_config_tcp {
     uint32_t connections; // default 65536
+    char *ports;          // local ones of connections that it opens; absent: SL_CONFIG_TCP_PORTS
 };
 
 struct sl_config {

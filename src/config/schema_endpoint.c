@@ -36,5 +36,10 @@ const struct sl_key sl_tcp_keys[] = {
      .help = "TCP connections of the gateway's own that can be open at once, over all workers. Read when the "
              "data "
              "plane starts."},
+    {"ports", SL_KEY_TEXT, SL_TEXT_PORTS, SL_FIELD(sl_config_tcp, ports), .example = "61000-65535",
+     .help = "Local ports of the connections that the data plane opens itself (`sluicectl probe tcp`), on addresses of "
+             "ports. A packet to one of them that belongs to no such connection goes the way it would go anyway. The "
+             "host's own connections must come from others: its `net.ipv4.ip_local_port_range` is 32768-60999 mostly. "
+             "Left out: 61000-65535."},
     {0},
 };

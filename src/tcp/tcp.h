@@ -95,6 +95,9 @@ struct sl_tcp_config {
     bool (*send)(void *context, const struct sl_tcp_out *out); // false: could not be sent now; taken as lost
     void *context;
     uint64_t now_us;
+    // Told of each connection and TIME-WAIT at this local port that begins (true) and ends; NULL: nobody wants to know. One
+    // that goes into TIME-WAIT is told of as a second first.
+    void (*held)(void *context, sl_be16 local_port, bool begins);
     void *traces; // struct tcp_trace[connections] (tcp/trace.h), zeros, the caller's; NULL: memory of the engine's own
 };
 
@@ -177,6 +180,10 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip
                                    const struct sl_tcp_options *options, void *user, uint64_t now_us,
                                    int *error);
 
+// True: a connection or a TIME-WAIT has the tuple.
+bool sl_tcp_holds(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 local_port,
+                  const struct sl_ip *remote, sl_be16 remote_port);
+
 // Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued; -ENOBUFS: the engine has no room for
 // now; of both SL_TCP_WRITABLE tells the end. -EPIPE: shut down, or the connection has ended.
 int sl_tcp_send(struct sl_tcp_conn *conn, const struct sl_tcp_chunk *chunk, uint64_t now_us);
@@ -229,8 +236,9 @@ struct sl_tcp_info {
     uint32_t cwnd, ssthresh, pipe; // bytes
     uint32_t in_flight_segments, sacked_segments, lost_segments, retrans_segments; // of those in flight
     uint16_t snd_mss, rcv_mss, mtu;
+    uint16_t peer_mss; // as its SYN said, or what is to be taken where it did not
     uint8_t snd_wscale, rcv_wscale;
-    bool timestamps, sack, ecn;
+    bool timestamps, sack, wscale, ecn;
     uint8_t recovery; // enum tcp_recovery
     uint8_t backoff;
     uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
