@@ -261,7 +261,7 @@ struct sl_tcp_conn *endpoint_connect(struct worker *worker, const struct endpoin
         options = *request->options;
     else
         sl_tcp_options_default(&options);
-    *error = way_find(endpoint, request, endpoint->port_counter[0] * 0x9e3779b1u, way);
+    *error = way_find(endpoint, request, endpoint->opened++ * 0x9e3779b1u, way);
     if (*error != 0)
         return NULL;
     options.mtu = way->mtu;

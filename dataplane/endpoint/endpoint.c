@@ -310,6 +310,7 @@ uint32_t endpoint_pass(struct worker *worker)
     if (!fed && worker->now_us < endpoint->deadline_us)
         return 0;
     endpoint->fed = false;
+    endpoint_rejects_take(endpoint);
     sl_tcp_tick(endpoint->tcp, worker->now_us);
     uint32_t events = endpoint_serve(endpoint);
     endpoint_probes_tick(endpoint);

@@ -35,6 +35,9 @@ void endpoint_tables_taken(struct worker *worker);
 bool endpoint_concerns(const struct worker *worker, const struct packet *packet);
 // Takes it in, or hands it to the worker whose it is. The packet has left the burst afterwards.
 void endpoint_take(struct worker *worker, const struct burst *burst, struct packet *packet);
+// A segment of this worker's engine that some stage rejected (packet_reject): its connection hears of it as of an ICMP
+// error. The packet is dropped by the caller.
+void endpoint_reject(struct worker *worker, const struct packet *packet);
 // Once a pass: services read and write, timers run, segments are sent. 0 where there was nothing to do.
 uint32_t endpoint_pass(struct worker *worker);
 // When the next pass must be at the latest, us of CLOCK_MONOTONIC; UINT64_MAX: at any time.

@@ -69,6 +69,17 @@ static bool icmp_kind(struct sl_tcp_icmp_in *in, bool v4, uint8_t type, uint8_t 
     return true;
 }
 
+static struct sl_ip sender_of(const struct packet *packet)
+{
+    const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off);
+    struct sl_ip ip;
+
+    if (packet->flags & PACKET_V4)
+        return sl_ip_v4(((const struct sl_ipv4 *)l3)->src);
+    memcpy(ip.b, ((const struct sl_ipv6 *)l3)->src, sizeof(ip.b));
+    return ip;
+}
+
 static void take_icmp(struct endpoint *endpoint, const struct packet *packet)
 {
     const uint8_t *icmp = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l4_off);
@@ -84,8 +95,47 @@ static void take_icmp(struct endpoint *endpoint, const struct packet *packet)
     memcpy(&word, icmp + 4, sizeof(word));
     memcpy(&seq, quoted + 4, sizeof(seq));
     in.seq = ntohl(seq);
-    if (icmp_kind(&in, packet->flags & PACKET_V4, icmp[0], icmp[1], ntohl(word)))
-        sl_tcp_icmp(endpoint->tcp, &in, endpoint->worker->now_us);
+    if (!icmp_kind(&in, packet->flags & PACKET_V4, icmp[0], icmp[1], ntohl(word)))
+        return;
+    endpoint_probes_hear(endpoint, &in, &(struct endpoint_error){sender_of(packet), icmp[0], icmp[1]});
+    sl_tcp_icmp(endpoint->tcp, &in, endpoint->worker->now_us);
+}
+
+// The engine is in the midst of sending: it is told at the beginning of the next pass.
+void endpoint_reject(struct worker *worker, const struct packet *packet)
+{
+    struct endpoint *endpoint = worker->endpoint;
+    struct endpoint_reject *reject;
+    uint32_t seq;
+
+    if (endpoint == NULL || endpoint->rejects == REJECTS_KEPT || !(packet->flags & PACKET_TCP) ||
+        !(packet->flags & PACKET_L4_KNOWN) || packet->m->data_len < packet->l4_off + 8)
+        return;
+    reject = &endpoint->reject[endpoint->rejects];
+    *reject = (struct endpoint_reject){
+        .in = {.local = packet->key.src,
+               .remote = packet->key.dst,
+               .local_port = packet->key.sport,
+               .remote_port = packet->key.dport},
+        .error = {.type = packet->icmp_type, .code = packet->icmp_code},
+    };
+    memcpy(&seq, rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l4_off + 4), sizeof(seq));
+    reject->in.seq = ntohl(seq);
+    if (icmp_kind(&reject->in, packet->flags & PACKET_V4, packet->icmp_type, packet->icmp_code, packet->icmp_mtu)) {
+        endpoint->rejects++;
+        endpoint->fed = true;
+    }
+}
+
+void endpoint_rejects_take(struct endpoint *endpoint)
+{
+    for (unsigned i = 0; i < endpoint->rejects; i++) {
+        const struct endpoint_reject *reject = &endpoint->reject[i];
+
+        endpoint_probes_hear(endpoint, &reject->in, &reject->error);
+        sl_tcp_icmp(endpoint->tcp, &reject->in, endpoint->worker->now_us);
+    }
+    endpoint->rejects = 0;
 }
 
 // ---- segments -----------------------------------------------------------------------------------------------

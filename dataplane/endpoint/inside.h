@@ -36,7 +36,18 @@ struct endpoint_probe {
     uint64_t began_us;
 };
 
+struct endpoint_error { // of ICMP, about a segment of ours
+    struct sl_ip sender; // zero: this gateway itself
+    uint8_t type, code;
+};
+
+struct endpoint_reject {
+    struct sl_tcp_icmp_in in;
+    struct endpoint_error error;
+};
+
 #define PORT_COUNTERS 64 // of RFC 6056 section 3.3.4
+#define REJECTS_KEPT  16 // of a pass
 
 struct endpoint {
     struct sl_tcp_engine *tcp;
@@ -57,8 +68,11 @@ struct endpoint {
     uint16_t live_first, live_last;        // the widest that the range has been
     uint64_t port_secret[2];
     uint32_t port_counter[PORT_COUNTERS];
+    uint32_t opened;           // so far: of ways of equal cost they take one after the other
     uint32_t *held;            // [65536] connections and TIME-WAITs by local port, host byte order
     uint64_t live[65536 / 64]; /* bit per local port: held[] is not 0  w: the worker, release  r: all workers */
+    unsigned rejects; // segments of this pass that the gateway's own stages did not let out
+    struct endpoint_reject reject[REJECTS_KEPT];
     // ---- probes ----
     uint32_t probes_asked; /* w: housekeeping, release  r: worker */
     uint32_t probes_seen, probes_running;
@@ -81,9 +95,12 @@ void endpoint_ports_taken(struct endpoint *endpoint, const struct sl_settings *s
 // input.c
 uint32_t endpoint_owner(const struct worker *worker, const struct sl_flow_key *key);
 bool endpoint_is_any(const struct sl_ip *ip); // zero of its family, or at all
+void endpoint_rejects_take(struct endpoint *endpoint);
 // probe.c
 uint32_t endpoint_probes_begin(struct endpoint *endpoint);   // those asked for since; how many
 void endpoint_probes_tick(struct endpoint *endpoint);        // times that are over, errors that were heard of
+// An error that the engine is about to be told of.
+void endpoint_probes_hear(struct endpoint *endpoint, const struct sl_tcp_icmp_in *in, const struct endpoint_error *error);
 uint64_t endpoint_probes_due_us(const struct endpoint *endpoint);
 
 #endif

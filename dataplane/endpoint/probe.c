@@ -47,6 +47,8 @@ static struct endpoint *endpoint_of(const struct worker *worker)
 
 static void tell(struct endpoint *endpoint, struct endpoint_probe *probe, enum sl_probe_result result)
 {
+    if (result == SL_PROBE_CONNECTED || result == SL_PROBE_TIMED_OUT) // an error that was heard did not end it
+        probe->answer.icmp_type = probe->answer.icmp_code = 0;
     probe->answer.result = (uint8_t)result;
     probe->answer.rtt_us = (uint32_t)(endpoint->worker->now_us - probe->began_us);
     probe->conn = NULL;
@@ -209,6 +211,22 @@ void endpoint_probes_tick(struct endpoint *endpoint)
     for (unsigned i = 0; endpoint->probes_running && i < SL_PROBES_AT_ONCE; i++)
         if (endpoint->probe[i].conn)
             look_at(endpoint, &endpoint->probe[i]);
+}
+
+// The engine decides whether it believes the error. If it does not, the probe will not end by it.
+void endpoint_probes_hear(struct endpoint *endpoint, const struct sl_tcp_icmp_in *in, const struct endpoint_error *error)
+{
+    for (unsigned i = 0; endpoint->probes_running && i < SL_PROBES_AT_ONCE; i++) {
+        struct endpoint_probe *probe = &endpoint->probe[i];
+
+        if (probe->conn == NULL || in->local_port != htons(probe->answer.local_port) ||
+            in->remote_port != htons(probe->request.remote_port) || !sl_ip_equal(&in->remote, &probe->request.remote) ||
+            !sl_ip_equal(&in->local, &probe->answer.local))
+            continue;
+        probe->answer.icmp_type = error->type;
+        probe->answer.icmp_code = error->code;
+        probe->answer.router = error->sender;
+    }
 }
 
 uint64_t endpoint_probes_due_us(const struct endpoint *endpoint)
