@@ -173,6 +173,20 @@ def test_one_that_waits_holds_up_no_other(lab):
     nothing_is_left(lab)
 
 
+def test_the_doctor_sees_that_the_host_takes_the_same_ports(lab):
+    def found():
+        rows = json.loads(lab.ctl("-j", "doctor", check=False).stdout)["findings"]
+        return next(row for row in rows if row["check"] == "local ports")
+    key = "net.ipv4.ip_local_port_range"
+    before = lab.exec("gateway", "sysctl", "-n", key).stdout.split()
+    lab.exec("gateway", "sysctl", "-qw", f"{key}=32768 62000")
+    try:
+        row = found()
+        assert row["verdict"] == "hint" and "32768-62000" in row["text"] and "61000-65535" in row["text"]
+    finally:
+        lab.exec("gateway", "sysctl", "-qw", f"{key}={before[0]} {before[1]}")
+
+
 def test_either_of_two_workers_connects(fresh_lab):
     lab = fresh_lab
     lab.up("--workers", "2")
