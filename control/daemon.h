@@ -73,6 +73,11 @@ void command_request(void *context, struct call *call); // serve/command.c: cont
 // serve/forward.c: commands to the data plane, answered by events.
 void forward_send(struct daemon *daemon, struct sl_command *command, const char *result_key,
                   struct call *call);
+// The same with another answer than a count: `answered` is given an event with status 0, and is to answer the call.
+// The data plane has `within_ms` for it.
+typedef void forward_answer_fn(struct daemon *daemon, struct call *call, const struct sl_event *event);
+void forward_ask(struct daemon *daemon, struct sl_command *command, unsigned within_ms, forward_answer_fn *answered,
+                 struct call *call);
 void forward_poll(struct daemon *daemon, uint64_t now_ns);
 bool forward_waiting(const struct daemon *daemon);
 void forward_fini(struct daemon *daemon);

@@ -121,6 +121,9 @@ static int neighbor_fill(const struct sl_config *config, const struct slots *slo
 
 static struct sl_settings settings_of(const struct sl_config *config)
 {
+    struct sl_ports ports = {0};
+
+    sl_ports_parse(config->tcp.ports ? config->tcp.ports : SL_CONFIG_TCP_PORTS, &ports);
     struct sl_settings settings = {
         .flow_capacity = config->flow.capacity,
         .neighbor_capacity = config->neighbor_capacity,
@@ -130,6 +133,8 @@ static struct sl_settings settings_of(const struct sl_config *config)
         .fragment_timeout_ms = FRAGMENT_TIMEOUT_MS,
         .tcp_connections = config->tcp.connections,
         .tcp_congestion = (uint32_t)config->tcp.congestion,
+        .tcp_port_first = ports.first,
+        .tcp_port_last = ports.last,
     };
     return settings;
 }

@@ -34,7 +34,7 @@ typedef void command_fn(struct daemon *daemon, struct call *call);
 command_fn show_status, show_port, show_neighbor, neighbor_flush, show_route, show_route_lookup, show_worker,
     show_flow, show_flow_count, flow_kill, show_nat, show_prefilter, prefilter_test, show_drops,
     show_counters, show_service, show_pool, pool_drain, pool_disable, pool_enable, pool_flush, pool_weight,
-    explain, trace_flow, config_apply, config_confirm, config_rollback, config_history, config_show, config_diff;
+    explain, trace_flow, probe_tcp, config_apply, config_confirm, config_rollback, config_history, config_show, config_diff;
 
 // What the operator changed at runtime, a line each for people; as JSON. *count of them.
 json_t *runtime_changes(const struct daemon *daemon, char **text, unsigned *count);

@@ -6,20 +6,22 @@
 #include "daemon.h"
 #include "serve/command.h"
 
-#define ANSWER_WITHIN_NS 5000000000ull
+#define ANSWER_WITHIN_MS 5000
 
 struct pending_command {
     struct pending_command *next;
     uint64_t id;
     uint64_t deadline_ns;
-    const char *result_key;
+    unsigned within_ms;
+    const char *result_key;      // of a count
+    forward_answer_fn *answered; // of anything else
     struct call *call;
 };
 
-void forward_send(struct daemon *daemon, struct sl_command *command, const char *result_key,
-                  struct call *call)
+static void forward(struct daemon *daemon, struct sl_command *command, struct pending_command like)
 {
     struct pending_command *pending = NULL;
+    struct call *call = like.call;
 
     if (strcmp(data_plane_state(daemon->board, sl_board_now_ns()), "running") != 0) {
         call_error(call, "unavailable", NULL, "the data plane is not running: 'systemctl start sluice-dp'");
@@ -33,13 +35,26 @@ void forward_send(struct daemon *daemon, struct sl_command *command, const char 
         call_error(call, "unavailable", NULL, "the data plane is behind with earlier commands: try again");
         return;
     }
-    *pending = (struct pending_command){.next = daemon->commands,
-                                        .id = command->id,
-                                        .deadline_ns = daemon_now_ns() + ANSWER_WITHIN_NS,
-                                        .result_key = result_key,
-                                        .call = call};
+    *pending = like;
+    pending->next = daemon->commands;
+    pending->id = command->id;
+    pending->deadline_ns = daemon_now_ns() + like.within_ms * 1000000ull;
     daemon->commands = pending;
     daemon_hurry(daemon);
+}
+
+void forward_send(struct daemon *daemon, struct sl_command *command, const char *result_key,
+                  struct call *call)
+{
+    forward(daemon, command,
+            (struct pending_command){.within_ms = ANSWER_WITHIN_MS, .result_key = result_key, .call = call});
+}
+
+void forward_ask(struct daemon *daemon, struct sl_command *command, unsigned within_ms, forward_answer_fn *answered,
+                 struct call *call)
+{
+    forward(daemon, command,
+            (struct pending_command){.within_ms = within_ms, .answered = answered, .call = call});
 }
 
 bool forward_waiting(const struct daemon *daemon)
@@ -65,7 +80,11 @@ static void answer(struct daemon *daemon, const struct sl_event *event)
 
     if (!pending)
         return; // asked by an earlier sluiced, or given up
-    if (event->status == 0)
+    if (event->status == 0 && pending->answered)
+        pending->answered(daemon, pending->call, event);
+    else if (event->status == -EBUSY)
+        call_error(pending->call, "busy", NULL, "%.*s", (int)sizeof(event->text) - 1, event->text);
+    else if (event->status == 0)
         call_reply(pending->call, json_pack("{s:o}", pending->result_key, json_count(event->count)));
     else
         call_error(pending->call, "refused", NULL, "the data plane says: %.*s (%s)",
@@ -87,7 +106,7 @@ void forward_poll(struct daemon *daemon, uint64_t now_ns)
         }
         *link = pending->next;
         call_error(pending->call, "unavailable", NULL,
-                   "the data plane did not answer within 5 s: 'sluicectl status'");
+                   "the data plane did not answer within %u s: 'sluicectl status'", pending->within_ms / 1000);
         free(pending);
     }
 }

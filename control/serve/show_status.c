@@ -180,6 +180,10 @@ static json_t *status_totals(struct daemon *daemon)
     endpoints_room(daemon, &used, &capacity);
     json_object_set_new(totals, "tcp_connections", json_count(used));
     json_object_set_new(totals, "tcp_connection_capacity", json_count(capacity));
+    json_object_set_new(totals, "tcp_ports",
+                        running ? json_string(running->config->tcp.ports ? running->config->tcp.ports
+                                                                         : SL_CONFIG_TCP_PORTS)
+                                : json_null());
     add_routes(daemon, totals);
     add_neighbors(daemon, totals);
     add_ports(daemon, totals);

@@ -57,6 +57,7 @@ static int engine_make(struct endpoint *endpoint)
         .tx_bytes = bytes / 2,
         .buffers = &mbufs,
         .send = endpoint_send,
+        .held = endpoint_held,
         .context = endpoint,
         .now_us = worker->now_us ? worker->now_us : monotonic_us(),
     };
@@ -70,6 +71,17 @@ static int engine_make(struct endpoint *endpoint)
         memcpy(config.fast_open_key, worker->fast_open_key, sizeof(config.fast_open_key));
     endpoint->tcp = sl_tcp_new(&config);
     return endpoint->tcp ? 0 : -ENOMEM;
+}
+
+static int ports_seed(struct endpoint *endpoint)
+{
+    ssize_t secret = getrandom(endpoint->port_secret, sizeof(endpoint->port_secret), 0);
+    ssize_t counters = getrandom(endpoint->port_counter, sizeof(endpoint->port_counter), 0);
+
+    return secret == (ssize_t)sizeof(endpoint->port_secret) &&
+                   counters == (ssize_t)sizeof(endpoint->port_counter)
+               ? 0
+               : -EIO;
 }
 
 static int segment_make(struct endpoint *endpoint, const char *run_dir, struct sl_error *error)
@@ -107,12 +119,14 @@ struct endpoint *endpoint_new(struct worker *worker, const struct sl_settings *s
         endpoint_pattern_make(endpoint);
         endpoint->connections = share > CONNECTIONS_MIN ? share : CONNECTIONS_MIN;
         endpoint->conn = calloc(endpoint->connections, sizeof(*endpoint->conn));
+        endpoint->held = calloc(65536, sizeof(*endpoint->held));
+        endpoint->peer[worker->index] = endpoint;
     }
     if (endpoint && run_dir && segment_make(endpoint, run_dir, error) != 0) {
         endpoint_free(endpoint);
         return NULL;
     }
-    if (!endpoint || !endpoint->conn || engine_make(endpoint) != 0) {
+    if (!endpoint || !endpoint->conn || !endpoint->held || ports_seed(endpoint) != 0 || engine_make(endpoint) != 0) {
         endpoint_free(endpoint);
         sl_error_set(error, -ENOMEM, "no memory for %u TCP connections; lower tcp.connections", share);
         return NULL;
@@ -127,7 +141,15 @@ void endpoint_free(struct endpoint *endpoint)
     sl_tcp_free(endpoint->tcp);
     sl_segment_close(&endpoint->segment);
     free(endpoint->conn);
+    free(endpoint->held);
     free(endpoint);
+}
+
+void endpoint_meet(struct worker *const worker[], uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t j = 0; j < count; j++)
+            worker[i]->endpoint->peer[j] = worker[j]->endpoint;
 }
 
 // ---- tables -------------------------------------------------------------------------------------------------
@@ -271,7 +293,7 @@ void endpoint_tables_taken(struct worker *worker)
         if (is_open(endpoint, says) || service_open(endpoint, says))
             endpoint->ports[says->port / 64] |= 1ull << says->port % 64;
     }
-    endpoint->listening = tables->endpoint_count > 0;
+    endpoint_ports_taken(endpoint, tables->settings);
 }
 
 // ---- a pass -------------------------------------------------------------------------------------------------
@@ -300,15 +322,17 @@ uint32_t endpoint_pass(struct worker *worker)
 
     if (endpoint == NULL)
         return 0;
-    fed = endpoint->fed;
+    fed = endpoint->fed | (endpoint_probes_begin(endpoint) > 0);
     if (!fed && worker->now_us < endpoint->deadline_us)
         return 0;
     endpoint->fed = false;
+    endpoint_rejects_take(endpoint);
     sl_tcp_tick(endpoint->tcp, worker->now_us);
     uint32_t events = endpoint_serve(endpoint);
+    endpoint_probes_tick(endpoint);
     sl_tcp_output(endpoint->tcp, worker->now_us);
     endpoint_emit(endpoint);
-    endpoint->deadline_us = sl_tcp_deadline(endpoint->tcp);
+    endpoint->deadline_us = RTE_MIN(sl_tcp_deadline(endpoint->tcp), endpoint_probes_due_us(endpoint));
     counters_publish(endpoint);
     return fed + events;
 }

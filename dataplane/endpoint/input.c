@@ -15,7 +15,7 @@ static bool is_link_local(const struct sl_ip *ip)
     return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
 }
 
-static bool is_any(const struct sl_ip *ip)
+bool endpoint_is_any(const struct sl_ip *ip)
 {
     return sl_ip_is_v4(ip) ? ip->w[3] == 0 : (ip->q[0] | ip->q[1]) == 0;
 }
@@ -27,7 +27,7 @@ static bool serves(const struct endpoint *endpoint, const struct sl_ip *local, u
 
         if (says->kind != SL_ENDPOINT_NONE && says->port == port &&
             sl_ip_is_v4(&says->address) == sl_ip_is_v4(local) &&
-            (is_any(&says->address) || sl_ip_equal(&says->address, local)))
+            (endpoint_is_any(&says->address) || sl_ip_equal(&says->address, local)))
             return true;
     }
     return false;
@@ -39,12 +39,14 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
     struct sl_ip local = packet->key.dst;
     uint16_t port = ntohs(packet->key.dport);
 
-    if (endpoint == NULL || !endpoint->listening || packet->key_proto != IPPROTO_TCP ||
+    if (endpoint == NULL || packet->key_proto != IPPROTO_TCP ||
         packet->flags & (PACKET_FROM_HOST | PACKET_LATER_FRAGMENT) ||
         !(packet->flags & (PACKET_TCP | PACKET_ICMP_ERROR)))
         return false;
-    return endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
-           serves(endpoint, &local, port);
+    if (endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
+        serves(endpoint, &local, port))
+        return true;
+    return port >= endpoint->live_first && port <= endpoint->live_last && endpoint_has(endpoint, packet);
 }
 
 // ---- ICMP ---------------------------------------------------------------------------------------------------
@@ -67,6 +69,17 @@ static bool icmp_kind(struct sl_tcp_icmp_in *in, bool v4, uint8_t type, uint8_t 
     return true;
 }
 
+static struct sl_ip sender_of(const struct packet *packet)
+{
+    const uint8_t *l3 = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l3_off);
+    struct sl_ip ip;
+
+    if (packet->flags & PACKET_V4)
+        return sl_ip_v4(((const struct sl_ipv4 *)l3)->src);
+    memcpy(ip.b, ((const struct sl_ipv6 *)l3)->src, sizeof(ip.b));
+    return ip;
+}
+
 static void take_icmp(struct endpoint *endpoint, const struct packet *packet)
 {
     const uint8_t *icmp = rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l4_off);
@@ -82,8 +95,47 @@ static void take_icmp(struct endpoint *endpoint, const struct packet *packet)
     memcpy(&word, icmp + 4, sizeof(word));
     memcpy(&seq, quoted + 4, sizeof(seq));
     in.seq = ntohl(seq);
-    if (icmp_kind(&in, packet->flags & PACKET_V4, icmp[0], icmp[1], ntohl(word)))
-        sl_tcp_icmp(endpoint->tcp, &in, endpoint->worker->now_us);
+    if (!icmp_kind(&in, packet->flags & PACKET_V4, icmp[0], icmp[1], ntohl(word)))
+        return;
+    endpoint_probes_hear(endpoint, &in, &(struct endpoint_error){sender_of(packet), icmp[0], icmp[1]});
+    sl_tcp_icmp(endpoint->tcp, &in, endpoint->worker->now_us);
+}
+
+// The engine is in the midst of sending: it is told at the beginning of the next pass.
+void endpoint_reject(struct worker *worker, const struct packet *packet)
+{
+    struct endpoint *endpoint = worker->endpoint;
+    struct endpoint_reject *reject;
+    uint32_t seq;
+
+    if (endpoint == NULL || endpoint->rejects == REJECTS_KEPT || !(packet->flags & PACKET_TCP) ||
+        !(packet->flags & PACKET_L4_KNOWN) || packet->m->data_len < packet->l4_off + 8)
+        return;
+    reject = &endpoint->reject[endpoint->rejects];
+    *reject = (struct endpoint_reject){
+        .in = {.local = packet->key.src,
+               .remote = packet->key.dst,
+               .local_port = packet->key.sport,
+               .remote_port = packet->key.dport},
+        .error = {.type = packet->icmp_type, .code = packet->icmp_code},
+    };
+    memcpy(&seq, rte_pktmbuf_mtod_offset(packet->m, const uint8_t *, packet->l4_off + 4), sizeof(seq));
+    reject->in.seq = ntohl(seq);
+    if (icmp_kind(&reject->in, packet->flags & PACKET_V4, packet->icmp_type, packet->icmp_code, packet->icmp_mtu)) {
+        endpoint->rejects++;
+        endpoint->fed = true;
+    }
+}
+
+void endpoint_rejects_take(struct endpoint *endpoint)
+{
+    for (unsigned i = 0; i < endpoint->rejects; i++) {
+        const struct endpoint_reject *reject = &endpoint->reject[i];
+
+        endpoint_probes_hear(endpoint, &reject->in, &reject->error);
+        sl_tcp_icmp(endpoint->tcp, &reject->in, endpoint->worker->now_us);
+    }
+    endpoint->rejects = 0;
 }
 
 // ---- segments -----------------------------------------------------------------------------------------------
@@ -122,17 +174,17 @@ static bool queue_segment(struct endpoint *endpoint, const struct packet *packet
     return true;
 }
 
-static uint32_t owner_of(const struct worker *worker, const struct packet *packet)
+uint32_t endpoint_owner(const struct worker *worker, const struct sl_flow_key *key)
 {
     return worker->count == 1
                ? worker->index
-               : sl_hash_scale(sl_hash_key(&worker->hash_seed, &packet->key, IPPROTO_TCP), worker->count);
+               : sl_hash_scale(sl_hash_key(&worker->hash_seed, key, IPPROTO_TCP), worker->count);
 }
 
 void endpoint_take(struct worker *worker, const struct burst *burst, struct packet *packet)
 {
     struct endpoint *endpoint = worker->endpoint;
-    uint32_t owner = owner_of(worker, packet);
+    uint32_t owner = endpoint_owner(worker, &packet->key);
 
     if (owner != worker->index) {
         steer_to_endpoint(worker, burst, packet, owner);

@@ -104,10 +104,24 @@ static void conn_forget(struct endpoint *endpoint, struct endpoint_conn *conn)
     *conn = (struct endpoint_conn){0};
 }
 
+// What is not the array's hangs on a connection that was opened here.
+static bool is_service(const struct endpoint *endpoint, const void *user)
+{
+    uintptr_t at = (uintptr_t)user, first = (uintptr_t)endpoint->conn;
+
+    return at - first < endpoint->connections * sizeof(*endpoint->conn);
+}
+
 static void event_handle(struct endpoint *endpoint, const struct sl_tcp_event *event)
 {
     uint64_t now_us = endpoint->worker->now_us;
     struct endpoint_conn *conn = event->user;
+
+    if (event->user && !is_service(endpoint, event->user)) {
+        struct endpoint_client *client = event->user;
+        client->event(endpoint->worker, client, event);
+        return;
+    }
 
     if (event->bits & SL_TCP_ACCEPTED)
         conn = conn_begin(endpoint, event);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What control asks for. A command for the workers is put into each one's mailbox; they do it in bounded steps
-// between bursts; the answer goes out when the last is through. One command at a time. Housekeeping thread alone.
+// between bursts; the answer goes out when the last is through. One command at a time, but for probes, which take long
+// and go on beside it. Housekeeping thread alone.
 #include "housekeeping/commands.h"
 #include <errno.h>
 #include <stdio.h>
@@ -71,9 +72,21 @@ static void neighbors_flush(struct commands *commands, struct house *house, cons
     answer(commands, &event);
 }
 
+static void probe_begin(struct commands *commands, struct house *house, const struct sl_command *command)
+{
+    struct sl_event event;
+    if (!probes_begin(&commands->probes, house, command, &event))
+        answer(commands, &event);
+}
+
 bool commands_step(struct commands *commands, struct house *house)
 {
     struct sl_command command;
+    struct sl_event event;
+    if (probes_step(&commands->probes, house, &event)) {
+        answer(commands, &event);
+        return true;
+    }
     if (commands->running)
         return flow_kill_finish(commands, house);
     if (!sl_ring_pop(&commands->in, &command, sizeof(command)))
@@ -82,6 +95,8 @@ bool commands_step(struct commands *commands, struct house *house)
         flow_kill_begin(commands, house, &command);
     else if (command.kind == SL_COMMAND_NEIGHBOR_FLUSH)
         neighbors_flush(commands, house, &command);
+    else if (command.kind == SL_COMMAND_PROBE_TCP)
+        probe_begin(commands, house, &command);
     else
         refuse(commands, &command, -ENOTSUP, "this data plane does not know the command");
     return true;

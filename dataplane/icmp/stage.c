@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ICMP stage: packets that another stage rejected are counted as dropped, and answered with an ICMP error
 // where the RFCs allow and the rate limit has room. The answer takes the packet's place in the burst and goes
-// on to be routed. Called by pipeline_run, on the worker's thread.
+// on to be routed. What the gateway's own TCP sent, it tells that itself. Called by pipeline_run, on the worker's thread.
 #include "balance/family.h"
+#include "endpoint/endpoint.h"
 #include "icmp/error.h"
 #include "icmp/limit.h"
 #include "wire/headers.h"
@@ -59,6 +60,8 @@ static void reject_one(struct worker *worker, struct burst *burst, struct packet
     struct rte_mbuf *m = make_error(worker, packet, &source);
 
     if (m == NULL) {
+        if (packet->flags & PACKET_FROM_HOST)
+            endpoint_reject(worker, packet);
         packet_drop(worker, packet, packet->drop);
         return;
     }

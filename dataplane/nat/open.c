@@ -370,7 +370,9 @@ static uint32_t error_unmatched(struct opening *o)
 {
     sl_be32 src = rte_pktmbuf_mtod_offset(o->packet->m, const struct sl_ipv4 *, o->packet->l3_off)->src;
     const struct nat_address *from = nat_address_find(o->binding, src);
-    bool inside = (from && (from->roles & NAT_STATIC_INSIDE)) || nat_source_find(o->binding, src, way_out(o));
+    uint16_t port_out = way_out(o); // of none: about a packet of the gateway itself
+    bool inside = port_out != UINT16_MAX && ((from && (from->roles & NAT_STATIC_INSIDE)) ||
+                                             nat_source_find(o->binding, src, port_out));
 
     if (inside || (o->to && (o->to->roles & (NAT_POOL | NAT_STATIC_OUTSIDE))))
         return drop(o, SL_DROP_nat_icmp_unmatched);

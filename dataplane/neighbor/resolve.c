@@ -86,11 +86,11 @@ static void entry_release(struct house *house, struct sl_neighbor *entry)
     }
 }
 
-// Undeliverable: back to its worker, which tells the sender (ICMP host unreachable). What the gateway said itself, an
-// ICMP error or an echo reply, has no sender to be told.
+// Undeliverable: back to its worker, which tells the sender (ICMP host unreachable), or its own TCP. What else the gateway
+// said itself, an ICMP error or an echo reply, has no sender to be told.
 static void packet_unresolved(struct house *house, struct rte_mbuf *m)
 {
-    if (handover_of(m)->flags & PACKET_FROM_HOST)
+    if ((handover_of(m)->flags & (PACKET_FROM_HOST | PACKET_TCP)) == PACKET_FROM_HOST)
         house_drop(house, m, SL_DROP_neighbor_unresolved);
     else
         house_unresolved(house, m);

@@ -188,6 +188,7 @@ static int endpoints_make(struct dataplane *dp, const struct sl_settings *settin
         if (!worker->endpoint)
             return -ENOMEM;
     }
+    endpoint_meet(dp->house.worker, dp->placement.workers);
     return 0;
 }
 

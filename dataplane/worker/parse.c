@@ -547,6 +547,8 @@ static void unresolved_member(struct burst *burst, struct packet *packet)
 static void parse_own(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     packet->l3_off = sizeof(struct sl_eth);
+    if (packet->flags & PACKET_UNRESOLVED) // a segment of an endpoint's is
+        packet->flags |= handover_of(packet->m)->flags & PACKET_FROM_HOST;
     enum sl_drop drop = parse_packet(worker, packet);
     bool translated = packet->flags & PACKET_UNRESOLVED && handover_of(packet->m)->flags & PACKET_TRANSLATED;
     if (drop == SL_DROP_none && translated && !nat_restore_key(worker, packet))

@@ -6,6 +6,9 @@
 #include "config/check.h"
 #include "shm/layout.h"
 
+#define TCP_PORT_LEAST  1024
+#define TCP_PORTS_LEAST 64 // with as many workers each still has some
+
 static bool listens_on(const struct sl_config_endpoint *endpoint, const char *address)
 {
     for (unsigned i = 0; i < endpoint->addresses_count; i++)
@@ -103,6 +106,22 @@ static void check_count(struct check *check)
     check_error(check, "they listen at %u places, %d are the most", count, SL_MAX_ENDPOINTS);
 }
 
+// NAT's forwards on own addresses are left out one by one when a port is chosen, and listeners' ports too.
+static void check_local_ports(struct check *check)
+{
+    struct sl_ports ports;
+
+    if (!check->config->tcp.ports || sl_ports_parse(check->config->tcp.ports, &ports) != 0)
+        return;
+    check_at(check, "tcp.ports");
+    check_mend(check, "write a range such as " SL_CONFIG_TCP_PORTS);
+    if (ports.first < TCP_PORT_LEAST)
+        check_error(check, "connections are not opened from ports below %d", TCP_PORT_LEAST);
+    else if (ports.last - ports.first + 1 < TCP_PORTS_LEAST)
+        check_error(check, "%d ports are too few to choose from: %d are the least", ports.last - ports.first + 1,
+                    TCP_PORTS_LEAST);
+}
+
 void check_endpoints(struct check *check)
 {
     for (unsigned i = 0; i < check->config->endpoints_count; i++) {
@@ -111,4 +130,5 @@ void check_endpoints(struct check *check)
         check_forwards(check, i);
     }
     check_count(check);
+    check_local_ports(check);
 }

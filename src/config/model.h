@@ -234,9 +234,12 @@ struct sl_config_endpoint {
     bool fast_open;       // default false
 };
 
+#define SL_CONFIG_TCP_PORTS "61000-65535" // past what Linux takes for its own (ip_local_port_range)
+
 struct sl_config_tcp {
     uint32_t connections; // default 65536
     int congestion;       // enum sl_tcp_congestion, default cubic
+    char *ports;          // local ones of connections that it opens; absent: SL_CONFIG_TCP_PORTS
 };
 
 struct sl_config {

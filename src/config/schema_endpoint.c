@@ -48,5 +48,10 @@ const struct sl_key sl_tcp_keys[] = {
      .help = "How fast connections that begin from now on send. `cubic`: as most hosts do (RFC 9438); `newreno`: as "
              "hosts once did (RFC 5681); `bbr`: by a model of the path instead of by losses "
              "(draft-ietf-ccwg-bbr), for paths that lose what no queue dropped."},
+    {"ports", SL_KEY_TEXT, SL_TEXT_PORTS, SL_FIELD(sl_config_tcp, ports), .example = "61000-65535",
+     .help = "Local ports of the connections that the data plane opens itself (`sluicectl probe tcp`), on addresses of "
+             "ports. A packet to one of them that belongs to no such connection goes the way it would go anyway. The "
+             "host's own connections must come from others: its `net.ipv4.ip_local_port_range` is 32768-60999 mostly. "
+             "Left out: 61000-65535."},
     {0},
 };

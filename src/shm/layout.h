@@ -144,7 +144,9 @@ struct sl_settings { /* w: control, before publishing  r: data plane */
     uint32_t fragment_timeout_ms;
     uint32_t tcp_connections; // of endpoints, over all workers; read when the data plane starts
     uint32_t tcp_congestion;  // enum sl_tcp_congestion, of endpoints' connections from now on; unknown: CUBIC
-    uint32_t pad[5];
+    uint16_t tcp_port_first;  // local ports of connections that the data plane opens, host byte order; 0: it opens none
+    uint16_t tcp_port_last;
+    uint32_t pad[4];
 };
 static_assert(sizeof(struct sl_settings) == 56, "settings");
 
@@ -503,6 +505,7 @@ enum sl_command_kind {
     SL_COMMAND_FLOW_KILL = 1, // flows matching `match`
     SL_COMMAND_NEIGHBOR_FLUSH,
     SL_COMMAND_COUNTER_CLEAR_PEAKS, // reserved
+    SL_COMMAND_PROBE_TCP,           // a TCP connection from the gateway, which is closed when it stands
 };
 
 struct sl_flow_match { // zero: any
@@ -511,6 +514,53 @@ struct sl_flow_match { // zero: any
     uint8_t proto;
     uint8_t kind; // enum sl_flow_kind
 };
+
+#define SL_PROBE_ANY_WORKER 0xffff
+
+struct sl_probe_request {
+    struct sl_ip remote;
+    struct sl_ip local;   // one of the gateway's own; zero: that of the port it leaves by
+    uint16_t remote_port; // host byte order
+    uint16_t worker;      // whose connection it is, SL_PROBE_ANY_WORKER: whose turn it is
+    uint32_t timeout_ms;  // 1 to SL_PROBE_TIMEOUT_MOST_MS
+};
+#define SL_PROBE_TIMEOUT_MOST_MS 10000u
+#define SL_PROBES_AT_ONCE        16 // of a worker
+
+enum sl_probe_result {
+    SL_PROBE_CONNECTED = 1,
+    SL_PROBE_REFUSED,     // a reset
+    SL_PROBE_TIMED_OUT,   // no answer
+    SL_PROBE_UNREACHABLE, // an ICMP error; icmp_type and icmp_code say which, `router` whose
+    SL_PROBE_NO_ROUTE,    // nothing was sent
+};
+
+enum sl_probe_flag { // what both ends agreed on
+    SL_PROBE_TIMESTAMPS = 1 << 0,
+    SL_PROBE_SACK = 1 << 1,
+    SL_PROBE_ECN = 1 << 2,
+    SL_PROBE_WSCALE = 1 << 3,
+};
+
+struct sl_probe_answer {
+    struct sl_ip local;
+    struct sl_ip router;  // who sent the ICMP error; zero: this gateway found out itself, or nobody did
+    uint32_t rtt_us;      // from the first SYN to the answer, whatever it was
+    uint16_t local_port;  // host byte order; 0: none was taken
+    uint16_t worker;
+    uint16_t port_out;    // slot of the port it left by, 0xffff: by none
+    uint16_t mtu;         // bytes of IP packet, of the path as far as it is known
+    uint16_t peer_mss;    // bytes; as the peer's SYN says
+    uint8_t result;       // enum sl_probe_result
+    uint8_t flags;        // enum sl_probe_flag
+    uint8_t peer_wscale;  // shifts, where SL_PROBE_WSCALE
+    uint8_t own_wscale;
+    uint8_t icmp_type;
+    uint8_t icmp_code;
+    uint8_t syns; // sent
+    uint8_t pad[3];
+};
+static_assert(sizeof(struct sl_probe_answer) == 56, "probe answer");
 
 struct sl_command {
     uint32_t kind;
@@ -522,6 +572,7 @@ struct sl_command {
             struct sl_ip ip; // zero: all of the port
             uint16_t port;   // 0xffff: all ports
         } neighbor;
+        struct sl_probe_request probe;
     };
 };
 static_assert(sizeof(struct sl_command) <= SL_RING_RECORD, "fits a record");
@@ -531,7 +582,10 @@ struct sl_event { // data plane -> control
     int32_t status; // 0 or -errno
     uint64_t id;
     uint64_t count; // flows killed, neighbors flushed
-    char text[96];
+    union {
+        char text[96];                // where status is not 0: a sentence, NUL-terminated
+        struct sl_probe_answer probe; // of SL_COMMAND_PROBE_TCP with status 0
+    };
 };
 static_assert(sizeof(struct sl_event) <= SL_RING_RECORD, "fits a record");
 

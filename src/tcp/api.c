@@ -186,6 +186,14 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip
     return (struct sl_tcp_conn *)conn;
 }
 
+bool sl_tcp_holds(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 local_port,
+                  const struct sl_ip *remote, sl_be16 remote_port)
+{
+    const struct tcp_tuple tuple = {*local, *remote, local_port, remote_port};
+
+    return tcp_table_find(tcp, &tuple) != TCP_NONE;
+}
+
 // ---- sending ----------------------------------------------------------------------------------------------------
 static bool may_queue(const struct tcp_conn *conn)
 {
@@ -490,10 +498,12 @@ void sl_tcp_info(const struct sl_tcp_conn *handle, struct sl_tcp_info *info)
         .snd_mss = conn->snd_mss,
         .rcv_mss = conn->rcv_mss,
         .mtu = conn->path_mtu,
+        .peer_mss = conn->peer_mss,
         .snd_wscale = conn->snd_wscale,
         .rcv_wscale = conn->rcv_wscale,
         .timestamps = tcp_has(conn, TCP_TS_ON),
         .sack = tcp_has(conn, TCP_SACK_ON),
+        .wscale = tcp_has(conn, TCP_WSCALE_ON),
         .ecn = tcp_has(conn, TCP_ECN_ON),
         .fast_open = conn->fast_open,
         .recovery = conn->recovery,

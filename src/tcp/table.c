@@ -36,6 +36,8 @@ void tcp_table_add(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uin
 
     *next_of(tcp, name) = *bucket;
     *bucket = name;
+    if (tcp->config.held)
+        tcp->config.held(tcp->config.context, tuple->local_port, true);
 }
 
 void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, uint32_t name)
@@ -44,8 +46,11 @@ void tcp_table_remove(struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple, 
 
     while (*at != TCP_NONE && *at != name)
         at = next_of(tcp, *at);
-    if (*at == name)
-        *at = *next_of(tcp, name);
+    if (*at != name)
+        return;
+    *at = *next_of(tcp, name);
+    if (tcp->config.held)
+        tcp->config.held(tcp->config.context, tuple->local_port, false);
 }
 
 uint32_t tcp_table_find(const struct sl_tcp_engine *tcp, const struct tcp_tuple *tuple)

@@ -99,6 +99,9 @@ struct sl_tcp_config {
     void *context;
     uint64_t now_us;
     uint64_t fast_open_key[2];   // of the kernel: Fast Open's cookies, good at every engine with the same; zeros: the engine's own
+    // Told of each connection and TIME-WAIT at this local port that begins (true) and ends; NULL: nobody wants to know. One
+    // that goes into TIME-WAIT is told of as a second first.
+    void (*held)(void *context, sl_be16 local_port, bool begins);
     void *traces; // struct tcp_trace[connections] (tcp/trace.h), zeros, the caller's; NULL: memory of the engine's own
 };
 
@@ -192,6 +195,10 @@ struct sl_tcp_conn *sl_tcp_connect(struct sl_tcp_engine *tcp, const struct sl_ip
 // Asks the memory for what sending on this connection will touch: for callers that are about to send on many in turn, some
 // calls ahead.
 void sl_tcp_prefetch(const struct sl_tcp_conn *conn);
+// True: a connection or a TIME-WAIT has the tuple.
+bool sl_tcp_holds(const struct sl_tcp_engine *tcp, const struct sl_ip *local, sl_be16 local_port,
+                  const struct sl_ip *remote, sl_be16 remote_port);
+
 // Queues a chunk; the reference passes with a return of 0. -EAGAIN: enough is queued; -ENOBUFS: the engine has no room for
 // now; of both SL_TCP_WRITABLE tells the end. -EPIPE: shut down, or the connection has ended.
 int sl_tcp_send(struct sl_tcp_conn *conn, const struct sl_tcp_chunk *chunk, uint64_t now_us);
@@ -245,8 +252,9 @@ struct sl_tcp_info {
     uint32_t cwnd, ssthresh, pipe; // bytes
     uint32_t in_flight_segments, sacked_segments, lost_segments, retrans_segments; // of those in flight
     uint16_t snd_mss, rcv_mss, mtu;
+    uint16_t peer_mss; // as its SYN said, or what is to be taken where it did not
     uint8_t snd_wscale, rcv_wscale;
-    bool timestamps, sack, ecn;
+    bool timestamps, sack, wscale, ecn;
     bool fast_open; // given with its SYN (RFC 7413)
     uint8_t recovery; // enum tcp_recovery
     uint8_t backoff;

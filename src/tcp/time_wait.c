@@ -65,8 +65,8 @@ void tcp_time_wait_enter(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
         .expires_us = tcp->now_us + TCP_TIME_WAIT_US,
     };
     tcp->counters.time_waits++;
+    tcp_table_add(tcp, &wait->tuple, index | TCP_WAIT_BIT); // first, so that the port is held all the time
     tcp_end(tcp, conn, 0);
-    tcp_table_add(tcp, &wait->tuple, index | TCP_WAIT_BIT);
     list_add(tcp, index);
 }
 

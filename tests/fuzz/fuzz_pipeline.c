@@ -425,6 +425,7 @@ static void flows_are_counted(const struct harness_nat *n)
 // ---- endpoints ------------------------------------------------------------------------------------------------
 static struct sl_own_endpoint endpoint[6];
 static uint64_t segments; // that they sent, of all rounds
+static uint64_t probed[SL_PROBE_NO_ROUTE + 1]; // how probes ended; 0: they could not be begun
 
 static struct rte_mbuf *to_endpoint(uint16_t in)
 {
@@ -435,6 +436,46 @@ static struct rte_mbuf *to_endpoint(uint16_t in)
                        port[draw(RTE_DIM(port))], (uint8_t)(draw(2) ? SL_TCP_SYN : draw(64)), (uint16_t)draw(40));
 }
 
+// What a connection that was opened here waits for, or nearly: an answer to the last SYN that left.
+static struct rte_mbuf *answer_to_syn(uint16_t in)
+{
+    const struct seen *one = any_seen(in, 4);
+    const struct sl_ipv4 *ip = one ? (const struct sl_ipv4 *)one->l3 : NULL;
+    const struct sl_tcp *syn = ip ? (const struct sl_tcp *)(one->l3 + 20) : NULL;
+    char src[SL_IP_TEXT], dst[SL_IP_TEXT];
+
+    if (ip == NULL || ip->proto != IPPROTO_TCP || syn->flags & SL_TCP_ACK)
+        return to_endpoint(in);
+    struct sl_ip from = sl_ip_v4(ip->dst), to = sl_ip_v4(ip->src);
+    static const uint8_t flags[] = {SL_TCP_SYN | SL_TCP_ACK, SL_TCP_RST | SL_TCP_ACK, SL_TCP_ACK, SL_TCP_SYN};
+    struct rte_mbuf *m = harness_tcp(in, sl_ip_format(&from, src), sl_ip_format(&to, dst), sl_host16(syn->dport),
+                                     sl_host16(syn->sport), flags[draw(RTE_DIM(flags))], (uint16_t)draw(20));
+    struct sl_tcp *tcp = harness_l4_of(m);
+
+    tcp->ack = sl_be32_of(sl_host32(syn->seq) + 1 + (draw(8) == 0));
+    harness_fix_checksums(m);
+    return m;
+}
+
+static void probes_ask(struct harness_nat *n)
+{
+    struct sl_probe_request request = {.remote = harness_ip_of(draw(4) ? any_v4() : any_v6()),
+                                       .remote_port = any_port(),
+                                       .timeout_ms = 1 + draw(5000)};
+    struct sl_probe_answer answer;
+    int status;
+
+    if (draw(8) == 0)
+        request.local = harness_ip_of(any_v4());
+    for (uint32_t w = 0; w < WORKERS; w++) {
+        if (draw(2))
+            endpoint_probe_ask(n->h->worker[w]->endpoint, &request);
+        for (int number = 0; number < SL_PROBES_AT_ONCE; number++)
+            if (endpoint_probe_answered(n->h->worker[w]->endpoint, number, &status, &answer))
+                probed[status ? 0 : answer.result]++;
+    }
+}
+
 // Which of them there are changes with each generation. Their connections are few, so that they fill up.
 static void endpoints_change(struct harness_nat *n)
 {
@@ -442,6 +483,8 @@ static void endpoints_change(struct harness_nat *n)
 
     n->h->tables.endpoint = endpoint;
     n->h->tables.endpoint_count = 0;
+    n->h->port_table.settings.tcp_port_first = 4000; // listeners among them
+    n->h->port_table.settings.tcp_port_last = (uint16_t)(4000 + draw(200));
     for (uint8_t i = 0; i < 6; i++) {
         struct sl_own_endpoint *one = &endpoint[n->h->tables.endpoint_count];
         *one = (struct sl_own_endpoint){.name = "e", .port = port[i / 2], .kind = (uint8_t)(1 + i / 2)};
@@ -474,6 +517,7 @@ static void endpoints_begin(struct harness_nat *n)
         n->h->worker[w]->endpoint = endpoint_new(n->h->worker[w], &settings, NULL, &error);
         assert_non_null(n->h->worker[w]->endpoint);
     }
+    endpoint_meet(n->h->worker, WORKERS);
 }
 
 // ---- a round --------------------------------------------------------------------------------------------------
@@ -519,7 +563,7 @@ static uint16_t burst_make(struct harness_nat *n, uint16_t in, bool spoiled, str
             wanted--;
             continue;
         }
-        frame[count] = draw(13) ? any_packet(in) : to_endpoint(in);
+        frame[count] = draw(13) ? any_packet(in) : draw(2) ? to_endpoint(in) : answer_to_syn(in);
         if (spoiled && draw(2))
             spoil(frame[count]);
         if (draw(16) == 0)
@@ -560,6 +604,7 @@ static uint64_t round_run(uint64_t seed)
     endpoints_begin(n);
     generation_change(n);
     for (uint32_t burst = 0; burst < BURSTS; burst++) {
+        probes_ask(n);
         burst_run(n, spoiled);
         endpoints_pass(n);
         look(n, !spoiled);
@@ -595,6 +640,10 @@ static void the_pipeline_stands_hostile_traffic(void **state)
         rounds++;
     } while (time(NULL) < end);
     assert_true(segments > 20 * rounds);
+    for (unsigned i = 0; i <= SL_PROBE_NO_ROUTE; i++) {
+        print_message("%llu probes ended with %u\n", (unsigned long long)probed[i], i);
+        assert_true(probed[i] > 0 || rounds < 20); // each end was met
+    }
     assert_true(created > 100 * rounds); // or it was not NAT that stood it
     assert_true(balanced_flows > 20 * rounds);
     assert_true(crossed_errors > rounds);

@@ -26,6 +26,12 @@ static const struct fault faults[] = {
            "nat: {forwards: [{name: web, protocol: tcp, outside: \"198.51.100.1:8000-8099\", inside: \"10.0.0.11:80\"}]}\n",
      "c:5:41: endpoints[0].port: the forward 'web' on line 6 has 198.51.100.1:8007; "
      "choose another port, or other addresses\n"},
+    {"local_ports_below_1024", PORTS "tcp: {ports: 1000-2000}\n",
+     "c:5:14: tcp.ports: connections are not opened from ports below 1024; write a range such as 61000-65535\n"},
+    {"local_ports_too_few", PORTS "tcp: {ports: 61000-61010}\n",
+     "c:5:14: tcp.ports: 11 ports are too few to choose from: 64 are the least; write a range such as 61000-65535\n"},
+    {"local_ports_of_any_number", PORTS "tcp: {ports: any}\n",
+     "c:5:14: tcp.ports: connections are not opened from ports below 1024; write a range such as 61000-65535\n"},
     {"endpoint_of_no_kind", PORTS "endpoints: [{name: e, kind: daytime, port: 13}]\n", "c:5:29: endpoints[0].kind: 'daytime' is not echo, discard or chargen\n"},
     {"empty_file", "", "c: the config is empty; start it with 'sluice: 1'\n"},
     {"only_comments", "# nothing\n", "c: the config is empty; start it with 'sluice: 1'\n"},

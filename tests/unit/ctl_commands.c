@@ -74,6 +74,10 @@ static void words_become_requests(void **state)
                   "{\"deadline_s\":120,\"member\":\"10.0.0.11:80\",\"pool\":\"web\"}");
     assert_parses("pool weight web [fd00::11]:80 30", "pool.weight",
                   "{\"member\":\"[fd00::11]:80\",\"pool\":\"web\",\"weight\":30}");
+    assert_parses("probe tcp 198.51.100.21 80", "probe.tcp", "{\"address\":\"198.51.100.21\",\"port\":80}");
+    assert_parses("probe tcp fd00::11 80 --local fd00::1 --count 3 --interval 0.2 --timeout 1500ms --worker 1", "probe.tcp",
+                  "{\"address\":\"fd00::11\",\"count\":3,\"interval_ms\":200,\"local\":\"fd00::1\",\"port\":80,"
+                  "\"timeout_ms\":1500,\"worker\":1}");
     assert_parses(
         "explain tcp 203.0.113.7 40000 198.51.100.80 80", "explain",
         "{\"address\":\"198.51.100.80\",\"port\":80,\"protocol\":\"tcp\",\"source\":\"203.0.113.7\","

@@ -187,6 +187,57 @@ static void people_get_a_sentence(void **state)
     free(printed);
 }
 
+#define PROBED(result) "{\"result\": {\"result\": \"" result "\", \"rtt_us\": 1500, \"worker\": 1, \"syns\": 1, "
+#define PROBED_FROM    "\"local\": \"10.0.0.1\", \"local_port\": 61000, \"out\": \"lan\", \"mtu\": 1500"
+
+static void probes_are_a_line_each_and_a_summary(void **state)
+{
+    char *printed;
+
+    assert_int_equal(run(*state,
+                         PROBED("connected") PROBED_FROM ", \"mss\": 1460, \"window_scale\": 7, \"sack\": true}}",
+                         false, "probe tcp 10.0.0.11 80 --count 2 --interval 0", &printed),
+                     CTL_OK);
+    assert_string_equal(printed, "1: connected, 1.500 ms; mss 1460 wscale 7 sack; from 10.0.0.1:61000 by lan, mtu 1500, "
+                                 "worker 1\n"
+                                 "2: connected, 1.500 ms; mss 1460 wscale 7 sack; from 10.0.0.1:61000 by lan, mtu 1500, "
+                                 "worker 1\n"
+                                 "10.0.0.11:80: 2 of 2 connected, min/mean/max 1.500/1.500/1.500 ms\n");
+    free(printed);
+    assert_string_equal(((struct fake *)*state)->asked,
+                        "{\"address\":\"10.0.0.11\",\"command\":\"probe.tcp\",\"port\":80}");
+    assert_int_equal(run(*state, PROBED("unreachable") PROBED_FROM ", \"why\": \"host unreachable\", \"router\": \"10.0.0.9\"}}",
+                         false, "probe tcp fd00::11 80 --count 1", &printed),
+                     CTL_FAILED);
+    assert_string_equal(printed, "1: unreachable: host unreachable, says 10.0.0.9, 1.500 ms; from 10.0.0.1:61000 by lan, "
+                                 "mtu 1500, worker 1\n[fd00::11]:80: 0 of 1 connected\n");
+    free(printed);
+}
+
+static void a_probe_fails_unless_all_are_connected(void **state)
+{
+    static const char line[] = "probe tcp 10.0.0.11 80 --count 1";
+    char *printed;
+
+    assert_int_equal(run(*state, PROBED("refused") PROBED_FROM "}}", false, line, NULL), CTL_FAILED);
+    assert_int_equal(run(*state, PROBED("timeout") PROBED_FROM "}}", false, line, NULL), CTL_FAILED);
+    assert_int_equal(run(*state, PROBED("no-route") "\"x\": 1}}", false, line, NULL), CTL_FAILED);
+    assert_int_equal(run(*state, ERROR("busy"), false, line, NULL), CTL_FAILED);
+    assert_int_equal(run(*state, ERROR("denied"), false, line, NULL), CTL_REFUSED);
+    assert_int_equal(run(*state, "{\"result\": {}}", false, line, NULL), CTL_FAILED);
+    assert_int_equal(run(*state, NULL, false, "probe tcp 10.0.0.11 80 --count 0", NULL), CTL_USAGE);
+    assert_int_equal(run(*state, NULL, false, "probe tcp 10.0.0.11", NULL), CTL_USAGE);
+    assert_int_equal(run(*state, NULL, false, "probe tcp here 80", NULL), CTL_USAGE);
+    assert_int_equal(run(*state, NULL, false, "probe tcp 10.0.0.11 80 --interval soon", NULL), CTL_USAGE);
+    assert_int_equal(run(*state, PROBED("connected") PROBED_FROM "}}", true, line, &printed), CTL_OK);
+    json_t *got = json_loads(printed, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(got, "probes")), 1);
+    assert_int_equal(json_integer_value(json_object_get(got, "connected")), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(got, "rtt_us"), "mean")), 1500);
+    json_decref(got);
+    free(printed);
+}
+
 // A command with something right for each argument that it needs.
 static void line_of(const struct ctl_command *command, char *line, size_t size)
 {
@@ -224,6 +275,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_so_is_1, start, stop),
         cmocka_unit_test_setup_teardown(json_is_the_answer_as_it_is, start, stop),
         cmocka_unit_test_setup_teardown(people_get_a_sentence, start, stop),
+        cmocka_unit_test_setup_teardown(probes_are_a_line_each_and_a_summary, start, stop),
+        cmocka_unit_test_setup_teardown(a_probe_fails_unless_all_are_connected, start, stop),
         cmocka_unit_test_setup_teardown(an_empty_answer_breaks_nothing, start, stop),
     };
 

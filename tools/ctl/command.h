@@ -26,6 +26,7 @@ enum ctl_kind { // what an argument's value is
     CTL_POOL,    // a pool's
     CTL_NUMBER,
     CTL_DURATION, // 60s, 5m, 1h; seconds where no unit is said
+    CTL_SECONDS,  // 0.2, 2, 500ms; seconds where no unit is said; in the request as milliseconds
     CTL_PROTOCOL, // tcp, udp, icmp or a number
     CTL_KINDS
 };
@@ -80,6 +81,8 @@ const struct ctl_command *ctl_parse(int argc, char **argv, json_t **request, cha
 const struct ctl_command *ctl_find(int argc, char **argv, int *used);
 // "300", "5m", "1h": seconds, or -1.
 long ctl_duration(const char *text);
+// "0.2", "2s", "500ms": milliseconds, or -1.
+long ctl_milliseconds(const char *text);
 // Sets "a.b" in a request.
 void ctl_request_set(json_t *request, const char *path, json_t *value);
 

@@ -117,6 +117,18 @@ static const struct ctl_argument trace_arguments[] = {
     {"slot", CTL_KEYWORD, CTL_NUMBER, false, "slot", NULL, "in this slot of its worker"},
     {"--limit", CTL_OPTION, CTL_NUMBER, false, "limit", NULL, "at most so many; 0: all, 10 where not given"},
     END};
+static const struct ctl_argument probe_arguments[] = {
+    {"ADDRESS", CTL_POSITIONAL, CTL_ADDRESS, true, "address", NULL, "whom to connect to"},
+    {"PORT", CTL_POSITIONAL, CTL_NUMBER, true, "port", NULL, "at which TCP port"},
+    {"--local", CTL_OPTION, CTL_ADDRESS, false, "local", NULL,
+     "from this address of a port; that of the port it leaves by where not given"},
+    {"--count", CTL_OPTION, CTL_NUMBER, false, "count", NULL, "so many connections, 4 where not given"},
+    {"--interval", CTL_OPTION, CTL_SECONDS, false, "interval_ms", NULL, "between two, 1 s where not given"},
+    {"--timeout", CTL_OPTION, CTL_SECONDS, false, "timeout_ms", NULL,
+     "how long to wait for an answer, 5 s where not given, 10 s at most"},
+    {"--worker", CTL_OPTION, CTL_NUMBER, false, "worker", NULL,
+     "by this worker; each in its turn where not given"},
+    END};
 static const struct ctl_argument test_arguments[] = {
     {"PORT", CTL_POSITIONAL, CTL_PORT, true, "port", NULL, "port the packet would come in by"},
     {"ADDRESS", CTL_POSITIONAL, CTL_ADDRESS, true, "address", NULL, "source of the packet"},
@@ -193,6 +205,10 @@ const struct ctl_command ctl_commands[] = {
      .detail = "Of open connections to endpoints and of ended ones, the latest first, until their slot is used again: "
                "states, losses, timers, windows that closed, why it ended. Only the first two and the last 14 events "
                "of each are kept."},
+    {"probe tcp", "probe.tcp", probe_arguments, NULL, run_probe,
+     .help = "open TCP connections from the data plane and tell what came of them",
+     .detail = "Each is closed when it stands. Tells how long the handshake took, from where, and what both ends agreed on. "
+               "Needs the rights of a change. Fails unless all were answered by a connection."},
     {"nat", "nat", none, show_nat, NULL, .help = "NAT pools and their use, rules, forwards"},
     {"service", "service", service_arguments, show_service, NULL, .rates = true,
      .help = "services: addresses, pools, flows, rates"},

@@ -29,6 +29,8 @@ int show_nat(struct ctl *ctl, const json_t *result, const json_t *before);
 int show_done(struct ctl *ctl, const json_t *result, const json_t *before);
 // show_trace.c
 int show_trace_flow(struct ctl *ctl, const json_t *result, const json_t *before);
+// probe.c
+int run_probe(struct ctl *ctl, const struct ctl_command *command, json_t *request);
 // config.c
 int run_config_check(struct ctl *ctl, const struct ctl_command *command, json_t *request);
 int run_config_file(struct ctl *ctl, const struct ctl_command *command, json_t *request);

@@ -31,6 +31,7 @@ const char *doctor_line(const char *path, char *out, size_t size);
 
 void doctor_host(struct doctor *doctor);       // doctor_host.c: kernel, memory, rights
 void doctor_forwarding(struct doctor *doctor); // doctor_host.c: of the network namespace one is in
+void doctor_local_ports(struct doctor *doctor); // doctor_host.c: of the same
 void doctor_state(struct doctor *doctor);      // doctor_state.c: run directory, daemons, generation, drops
 void doctor_links(struct doctor *doctor);      // doctor_link.c: interfaces of AF_XDP ports
 

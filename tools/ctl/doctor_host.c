@@ -112,6 +112,26 @@ void doctor_forwarding(struct doctor *doctor)
                     "the kernel does not forward: the gateway alone does");
 }
 
+// The kernel's own connections from the gateway's addresses and the data plane's must not be taken for each other.
+void doctor_local_ports(struct doctor *doctor)
+{
+    const char *ports = get_text(json_object_get(doctor->status, "totals"), "tcp_ports");
+    unsigned first, last, low, high;
+    char line[64];
+
+    if (sscanf(ports, "%u-%u", &first, &last) != 2 ||
+        sscanf(doctor_line("/proc/sys/net/ipv4/ip_local_port_range", line, sizeof(line)), "%u %u", &low, &high) != 2)
+        return;
+    if (low <= last && high >= first)
+        doctor_find(doctor, DOCTOR_HINT, "local ports", "sysctl -w net.ipv4.ip_local_port_range='32768 60999'",
+                    "the kernel connects from ports %u-%u, the data plane from %u-%u (tcp.ports): where both have one to "
+                    "the same place, the kernel's hangs",
+                    low, high, first, last);
+    else
+        doctor_find(doctor, DOCTOR_GOOD, "local ports", NULL, "the kernel connects from %u-%u, the data plane from %u-%u",
+                    low, high, first, last);
+}
+
 static void check_rights(struct doctor *doctor)
 {
     if (doctor->root)

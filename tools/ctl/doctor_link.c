@@ -155,6 +155,7 @@ void doctor_links(struct doctor *doctor)
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         doctor_forwarding(doctor);
+        doctor_local_ports(doctor);
         json_array_foreach(json_object_get(doctor->ports, "ports"), i, port)
         {
             enum sl_device_kind kind;

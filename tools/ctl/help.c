@@ -12,6 +12,7 @@ static const char *const kind_names[CTL_KINDS] = {[CTL_WORD] = "a word",
                                                   [CTL_POOL] = "a pool's name",
                                                   [CTL_NUMBER] = "a number",
                                                   [CTL_DURATION] = "a time like 60s or 5m",
+                                                  [CTL_SECONDS] = "a time like 0.5 or 200ms",
                                                   [CTL_PROTOCOL] = "a protocol (tcp, udp, icmp or a number)"};
 
 const char *ctl_kind_name(enum ctl_kind kind)
@@ -21,7 +22,7 @@ const char *ctl_kind_name(enum ctl_kind kind)
 
 static const char *const placeholders[CTL_KINDS] = {
     [CTL_WORD] = "WORD",       [CTL_FILE] = "FILE", [CTL_ADDRESS] = "ADDRESS", [CTL_PREFIX] = "PREFIX",
-    [CTL_PORT] = "PORT",       [CTL_NUMBER] = "N",  [CTL_DURATION] = "TIME",   [CTL_PROTOCOL] = "PROTOCOL",
+    [CTL_PORT] = "PORT",       [CTL_NUMBER] = "N",  [CTL_DURATION] = "TIME",   [CTL_SECONDS] = "SECONDS", [CTL_PROTOCOL] = "PROTOCOL",
     [CTL_SERVICE] = "SERVICE", [CTL_POOL] = "POOL"};
 
 // "a|b|c" or the placeholder of the kind.

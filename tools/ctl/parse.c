@@ -58,6 +58,20 @@ long ctl_duration(const char *text)
     return -1;
 }
 
+long ctl_milliseconds(const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (!isdigit((unsigned char)text[0]) || strspn(text, "0123456789.") != (size_t)(end - text))
+        return -1;
+    if (strcmp(end, "ms") != 0)
+        value *= 1000;
+    if ((*end && strcmp(end, "ms") != 0 && strcmp(end, "s") != 0) || value > 86400e3)
+        return -1;
+    return (long)(value + 0.5);
+}
+
 void ctl_request_set(json_t *request, const char *path, json_t *value)
 {
     const char *dot = strchr(path, '.');
@@ -108,6 +122,8 @@ static json_t *argument_value(const struct ctl_argument *argument, const char *t
         return number_value(text);
     case CTL_DURATION:
         return ctl_duration(text) >= 0 ? json_integer(ctl_duration(text)) : NULL;
+    case CTL_SECONDS:
+        return ctl_milliseconds(text) >= 0 ? json_integer(ctl_milliseconds(text)) : NULL;
     case CTL_PROTOCOL:
         if (strcmp(text, "tcp") == 0 || strcmp(text, "udp") == 0 || strcmp(text, "icmp") == 0)
             return json_string(text);

@@ -88,6 +88,8 @@ static void ports_are_what_the_config_says(void **state)
     const struct sl_own_endpoint *endpoint = (const void *)(image.bytes + table->endpoint_offset);
     assert_int_equal(table->settings.tcp_connections, 1000);
     assert_int_equal(table->settings.tcp_congestion, SL_TCP_CONGESTION_BBR);
+    assert_int_equal(table->settings.tcp_port_first, 61000); // where the config says nothing
+    assert_int_equal(table->settings.tcp_port_last, 65535);
     assert_int_equal(table->endpoint_count, 3); // one address, and any of either family
     assert_string_equal(endpoint[0].name, "sink");
     assert_int_equal(endpoint[0].kind, SL_ENDPOINT_DISCARD);

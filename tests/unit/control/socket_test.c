@@ -148,6 +148,15 @@ static void what_is_not_a_request_is_answered_by_name(void **state)
     expect_error(served, "{\"command\": \"flow\", \"limit\": -1}", "bad-request", "0 to");
     expect_error(served, "{\"command\": \"flow\", \"filter\": {\"inside\": \"ten\"}}", "bad-request",
                  "inside");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"10.0.0.2\"}", "bad-request", "'port'");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"there\", \"port\": 80}", "bad-request", "there");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"10.0.0.2\", \"port\": 65536}", "bad-request", "1 to");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"10.0.0.2\", \"port\": 80, \"local\": \"fd00::1\"}",
+                 "bad-request", "family");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"10.0.0.2\", \"port\": 80, \"timeout_ms\": 10001}",
+                 "bad-request", "10000");
+    expect_error(served, "{\"command\": \"probe.tcp\", \"address\": \"10.0.0.2\", \"port\": 80}", "unavailable",
+                 "not running");
     expect_error(served, "{\"command\": \"config.apply\", \"path\": \"x.yaml\"}", "bad-request", "absolute");
 }
 

@@ -394,9 +394,40 @@ static void thousands_wait_and_go_in_their_order(void **state)
     rig_free(rig);
 }
 
+// Whoever is told which ports are held must never see the port free in between: packets would go elsewhere.
+static int held;
+static bool gap;
+
+static void count_held(void *context, sl_be16 local_port, bool begins)
+{
+    held += begins ? 1 : -1;
+    gap |= held == 0;
+}
+
+static void a_port_is_held_without_a_gap_until_the_wait_is_over(void **state)
+{
+    struct sl_tcp_config config;
+
+    rig_config(&config);
+    config.held = count_held;
+    struct rig *rig = rig_new_with(&config, false);
+    struct sl_tcp_conn *conn = script_open(rig);
+    assert_int_equal(held, 1);
+    sl_tcp_shutdown(conn, rig->now_us);
+    rig_flush(rig);
+    say(rig, FIN | ACK, 1, 0, 2);
+    expect_ended(rig, 0);
+    assert_int_equal(held, 1);
+    assert_false(gap);
+    rig_wait(rig, 61 * RIG_S);
+    assert_int_equal(held, 0);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(a_port_is_held_without_a_gap_until_the_wait_is_over),
         T(must_13_the_tuple_waits_for_two_msl_and_then_is_forgotten),
         T(rfc9293_3_10_7_4_a_repeated_fin_is_acknowledged_and_the_wait_begins_anew),
         T(an_old_fin_does_not_lengthen_the_wait),
