@@ -76,6 +76,7 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl
                                               .in_use = true,
                                               .v4 = sl_ip_is_v4(local),
                                               .hash_next = tcp->ports[port % TCP_PORT_BUCKETS],
+                                              .half_head = TCP_NONE,
                                               .engine = tcp,
                                               .options = *options,
                                               .user = user};
@@ -83,8 +84,8 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl
     return (struct sl_tcp_listener *)&tcp->listeners[i];
 }
 
-// Connections that the caller was never told of are his no more than the half-open ones: both are reset. What stays
-// forgets the listener, whose slot may be another's tomorrow.
+// Connections that the caller was never told of are his no more than the half-open ones: both are reset. What has ended
+// and is to be told forgets the listener, whose slot may be another's tomorrow.
 static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     bool half_open = conn->state == SL_TCP_SYN_RECEIVED;
@@ -108,8 +109,10 @@ void sl_tcp_unlisten(struct sl_tcp_listener *handle)
         at = &tcp->listeners[*at].hash_next;
     if (*at == index)
         *at = listener->hash_next;
-    for (uint32_t i = 0; i < tcp->conns.fresh; i++)
-        if (tcp_conn_at(tcp, i)->flags & TCP_IN_USE && tcp_conn_at(tcp, i)->listener == index)
+    while (listener->half_head != TCP_NONE)
+        forget_listener(tcp, tcp_conn_at(tcp, listener->half_head));
+    for (uint32_t i = tcp->event_head; i != TCP_NONE; i = tcp_conn_at(tcp, i)->event_next) // who is to be told of
+        if (tcp_has(tcp_conn_at(tcp, i), TCP_IN_USE) && tcp_conn_at(tcp, i)->listener == index)
             forget_listener(tcp, tcp_conn_at(tcp, i));
     listener->in_use = false;
 }

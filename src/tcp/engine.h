@@ -174,7 +174,12 @@ struct tcp_conn {
     uint32_t sacked, lost, retrans;     // bytes of records with these flags
     uint32_t n_sacked;                  // records SACKed: what DupThresh counts
     uint32_t lost_total;                // bytes ever marked lost, modulo 2^32: an ACK sees whether there was news
-    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
+    union {
+        struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
+        struct {
+            uint32_t half_next, half_prev; // of the listener's half-open ones, in SYN-RECEIVED
+        };
+    };
     uint32_t n_sent;                    // records
     uint16_t snd_mss;                   // payload of a full segment, options of data segments taken off
     uint16_t peer_mss;
@@ -232,7 +237,7 @@ struct tcp_conn {
     bool urgent; // rcv_up is in front of the reader
     int error;
     uint32_t ts_offset;
-    uint32_t listener; // index, TCP_NONE
+    uint32_t listener; // index, until the caller was told of the connection; TCP_NONE
     struct sl_tcp_engine *engine;
     void *user;
     uint32_t traced; // records written
@@ -255,7 +260,7 @@ struct tcp_listener {
     bool in_use;
     bool v4;
     uint32_t hash_next;
-    uint32_t half_open;
+    uint32_t half_open, half_head; // their number, and the latest
     struct sl_tcp_engine *engine;
     struct sl_tcp_options options;
     void *user;
@@ -436,6 +441,7 @@ void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
 const struct sl_tcp_options *tcp_profile_get(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
 void tcp_profile_put(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
 void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state);
+void tcp_half_open_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // one in SYN-RECEIVED, to its listener's
 // The connection is over: everything it holds goes; the caller is told, or the slot is free where nobody is there to be told.
 void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error);
 void tcp_event_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint8_t bits);

@@ -183,7 +183,7 @@ static void half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, 
     tcp->counters.opened_passive++;
     tcp_trace_add(tcp, conn, TCP_TRACE_OPEN, 0, __builtin_bswap16(tuple.remote_port));
     tcp_state_set(tcp, conn, SL_TCP_SYN_RECEIVED);
-    listener->half_open++;
+    tcp_half_open_add(tcp, conn);
     tcp_want_output(tcp, conn);
 }
 
