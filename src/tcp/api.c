@@ -77,6 +77,7 @@ struct sl_tcp_listener *sl_tcp_listen(struct sl_tcp_engine *tcp, const struct sl
                                               .in_use = true,
                                               .v4 = sl_ip_is_v4(local),
                                               .hash_next = tcp->ports[port % TCP_PORT_BUCKETS],
+                                              .half_head = TCP_NONE,
                                               .engine = tcp,
                                               .options = *options,
                                               .user = user};
@@ -94,8 +95,8 @@ int sl_tcp_listener_options_set(struct sl_tcp_listener *handle, const struct sl_
     return 0;
 }
 
-// Connections that the caller was never told of are his no more than the half-open ones: both are reset. What stays
-// forgets the listener, whose slot may be another's tomorrow.
+// Connections that the caller was never told of are his no more than the half-open ones: both are reset. What has ended
+// and is to be told forgets the listener, whose slot may be another's tomorrow, and so does what he was given half-open.
 static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     bool half_open = conn->state == SL_TCP_SYN_RECEIVED && !conn->fast_open;
@@ -104,6 +105,8 @@ static void forget_listener(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
         tcp_send_reset(tcp, conn, tcp->now_us);
         conn->flags |= TCP_ORPHAN;
         tcp_end(tcp, conn, -ECONNABORTED);
+    } else if (conn->state == SL_TCP_SYN_RECEIVED) {
+        tcp_half_open_remove(tcp, conn);
     }
     conn->listener = TCP_NONE;
 }
@@ -119,8 +122,10 @@ void sl_tcp_unlisten(struct sl_tcp_listener *handle)
         at = &tcp->listeners[*at].hash_next;
     if (*at == index)
         *at = listener->hash_next;
-    for (uint32_t i = 0; i < tcp->conns.fresh; i++)
-        if (tcp_conn_at(tcp, i)->flags & TCP_IN_USE && tcp_conn_at(tcp, i)->listener == index)
+    while (listener->half_head != TCP_NONE)
+        forget_listener(tcp, tcp_conn_at(tcp, listener->half_head));
+    for (uint32_t i = tcp->event_head; i != TCP_NONE; i = tcp_conn_at(tcp, i)->event_next) // who is to be told of
+        if (tcp_has(tcp_conn_at(tcp, i), TCP_IN_USE) && tcp_conn_at(tcp, i)->listener == index)
             forget_listener(tcp, tcp_conn_at(tcp, i));
     listener->in_use = false;
 }

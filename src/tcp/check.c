@@ -181,6 +181,20 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
     return wrong;
 }
 
+static const char *check_listener(const struct sl_tcp_engine *tcp, uint32_t index)
+{
+    const struct tcp_listener *listener = &tcp->listeners[index];
+    uint32_t n = 0, last = TCP_NONE;
+
+    for (uint32_t i = listener->half_head; i != TCP_NONE; last = i, i = tcp_conn_at(tcp, i)->half_next, n++) {
+        MUST(tcp_conn_at(tcp, i)->state == SL_TCP_SYN_RECEIVED);
+        MUST(tcp_conn_at(tcp, i)->listener == index);
+        MUST(tcp_conn_at(tcp, i)->half_prev == last);
+    }
+    MUST(n == listener->half_open);
+    return NULL;
+}
+
 static const char *check_engine(const struct sl_tcp_engine *tcp)
 {
     uint64_t rx = 0, tx = 0;
@@ -199,6 +213,12 @@ static const char *check_engine(const struct sl_tcp_engine *tcp)
         records += conn->n_sent;
         connections++;
         models += tcp_has(conn, TCP_RATED);
+    }
+    for (uint32_t i = 0; i < tcp->config.listeners; i++) {
+        const char *wrong = tcp->listeners[i].in_use ? check_listener(tcp, i) : NULL;
+
+        if (wrong)
+            return wrong;
     }
     MUST(tcp->rx_charge == rx);
     MUST(tcp->tx_charge == tx);

@@ -257,11 +257,39 @@ void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
         tcp_pool_put(&tcp->conns, index);
 }
 
+void tcp_half_open_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+{
+    struct tcp_listener *listener = &tcp->listeners[conn->listener];
+
+    conn->half_next = listener->half_head;
+    conn->half_prev = TCP_NONE;
+    if (conn->half_next != TCP_NONE)
+        tcp_conn_at(tcp, conn->half_next)->half_prev = tcp_conn_index(tcp, conn);
+    listener->half_head = tcp_conn_index(tcp, conn);
+    listener->half_open++;
+}
+
+void tcp_half_open_remove(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
+{
+    struct tcp_listener *listener = &tcp->listeners[conn->listener];
+
+    if (conn->half_prev == TCP_NONE)
+        listener->half_head = conn->half_next;
+    else
+        tcp_conn_at(tcp, conn->half_prev)->half_next = conn->half_next;
+    if (conn->half_next != TCP_NONE)
+        tcp_conn_at(tcp, conn->half_next)->half_prev = conn->half_prev;
+    listener->half_open--;
+    memset(conn->heard, 0, sizeof(conn->heard)); // which lies there from now on
+}
+
 void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state)
 {
     if (conn->state == SL_TCP_SYN_RECEIVED && conn->listener != TCP_NONE && state != SL_TCP_SYN_RECEIVED) {
-        tcp->listeners[conn->listener].half_open--;
         tcp->listeners[conn->listener].fast_open -= conn->fast_open;
+        tcp_half_open_remove(tcp, conn);
+        if (conn->fast_open && !(conn->events & SL_TCP_ACCEPTED)) // the caller was told already
+            conn->listener = TCP_NONE;
     }
     conn->state = (uint8_t)state;
     tcp_trace_add(tcp, conn, TCP_TRACE_STATE, (uint8_t)state, 0);
@@ -341,8 +369,11 @@ bool sl_tcp_event(struct sl_tcp_engine *tcp, struct sl_tcp_event *event)
                                        .user = conn->user,
                                        .bits = conn->events,
                                        .error = conn->error};
-        if (event->bits & SL_TCP_ACCEPTED && conn->listener != TCP_NONE)
+        if (event->bits & SL_TCP_ACCEPTED && conn->listener != TCP_NONE) {
             event->listener_user = tcp->listeners[conn->listener].user;
+            if (conn->state != SL_TCP_SYN_RECEIVED) // of Fast Open it is the listener's too until the handshake's end
+                conn->listener = TCP_NONE;
+        }
         conn->events = 0;
         return true;
     }

@@ -257,11 +257,16 @@ struct tcp_conn {
     bool fast_open;                       // given to the caller with its SYN (RFC 7413)
     uint32_t mtu_probe_end;               // behind the probe in flight, where TCP_MTU_PROBE_OUT
     uint32_t mtu_probe_lost;              // bytes of a probe that this acknowledgement found lost
-    uint32_t listener;                    // index, TCP_NONE
+    uint32_t listener;                    // index, until the caller was told of the connection; TCP_NONE
     uint32_t retransmits;                 // segments
     uint32_t traced;                      // records written
     struct tcp_sack sacks[TCP_SACKS_MAX]; // latest first (RFC 2018 section 4)
-    struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
+    union {
+        struct tcp_sack heard[TCP_SACKS_MAX]; // blocks of the last ACK, which the next repeats; start == end: none
+        struct {
+            uint32_t half_next, half_prev; // of the listener's half-open ones, in SYN-RECEIVED
+        };
+    };
     uint64_t oow_us;                      // last answer to a segment out of the window
     uint64_t traced_from_us;
 } __attribute__((aligned(TCP_CONN_LINE)));
@@ -283,9 +288,9 @@ struct tcp_listener {
     bool in_use;
     bool v4;
     uint32_t hash_next;
-    uint32_t half_open;
-    uint32_t fast_open; // of those, given to the caller already
-    uint32_t n_resets;  // of such, in the last minute
+    uint32_t half_open, half_head; // their number, and the latest
+    uint32_t fast_open;            // of those, given to the caller already
+    uint32_t n_resets;             // of such, in the last minute
     uint32_t resets[TCP_FAST_OPEN_SLOTS];
     uint64_t reset_slot; // of the latest: which of `resets` by its remainder
     struct sl_tcp_engine *engine;
@@ -480,6 +485,8 @@ void tcp_conn_drop_queues(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
 const struct sl_tcp_options *tcp_profile_get(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
 void tcp_profile_put(struct sl_tcp_engine *tcp, const struct sl_tcp_options *options);
 void tcp_state_set(struct sl_tcp_engine *tcp, struct tcp_conn *conn, enum sl_tcp_state state);
+void tcp_half_open_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn); // one in SYN-RECEIVED, to its listener's
+void tcp_half_open_remove(struct sl_tcp_engine *tcp, struct tcp_conn *conn);
 // The connection is over: everything it holds goes; the caller is told, or the slot is free where nobody is there to be told.
 void tcp_end(struct sl_tcp_engine *tcp, struct tcp_conn *conn, int error);
 void tcp_event_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint8_t bits);

@@ -126,6 +126,7 @@ void tcp_mtu_probe_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     conn->mtu_probe = mtu_full(conn);
     conn->mtu_us = conn->path_mtu < conn->mtu_probe ? tcp->now_us + TCP_MTU_AGE_US : 0;
     tcp_mss_update(conn);
+    tcp->counters.mtu_raises++;
     tcp_trace_add(tcp, conn, TCP_TRACE_MTU, 2, conn->snd_mss);
 }
 

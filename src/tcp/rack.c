@@ -57,6 +57,8 @@ void tcp_rack_recovered(struct tcp_conn *conn)
 
 // Step 5, from the oldest on: behind the first that was sent later than what arrived there is none. The timer is for the
 // next one that becomes due, not the last as in the RFC: that one need not be looked for, at each ACK, through them all.
+// Each has the same time to arrive either way; only where no ACK comes meanwhile, which would look as well, are those before
+// the last found sooner. On lossy virtual paths the two differ by less than seeds do.
 uint64_t tcp_rack_detect(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t window = reorder_window(conn);

@@ -192,7 +192,7 @@ static bool half_open(struct sl_tcp_engine *tcp, struct tcp_listener *listener, 
     tcp->counters.opened_passive++;
     tcp_trace_add(tcp, conn, TCP_TRACE_OPEN, 0, __builtin_bswap16(tuple.remote_port));
     tcp_state_set(tcp, conn, SL_TCP_SYN_RECEIVED);
-    listener->half_open++;
+    tcp_half_open_add(tcp, conn);
     tcp_want_output(tcp, conn);
     return listener->options.fast_open && options->present & TCP_OPTION_TFO &&
            tcp_fast_open_syn(tcp, listener, conn, in, options);

@@ -459,6 +459,36 @@ static void unlisten_resets_what_was_accepted_and_never_told(void **state)
     rig_free(rig);
 }
 
+// Of many, of two listeners: who was handed over is nobody's any more, and is not looked for among all there are.
+static void unlisten_finds_its_own_half_open_and_untold_alone(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *given = script_open(rig);
+    struct sl_tcp_listener *first = rig->listener, *second;
+    int error;
+
+    assert_int_equal(((struct tcp_conn *)given)->listener, TCP_NONE);
+    second = listen_at(rig, "192.0.2.1", 443, NULL, &error);
+    for (unsigned i = 0; i < 12; i++) { // by turns; every third one's handshake ends
+        rig->remote_port++;
+        rig->local_port = __builtin_bswap16(i % 2 ? 443 : 80);
+        say(rig, SYN, 0, 0, 0);
+        if (i % 3 == 0)
+            say(rig, ACK, 1, 0, 1);
+    }
+    rig_drop_out(rig);
+    assert_int_equal(((struct tcp_listener *)first)->half_open, 4);
+    sl_tcp_unlisten(first);
+    assert_int_equal(count_out(rig), 6); // resets
+    assert_int_equal(COUNTER(rig, resets_out), 6);
+    sl_tcp_unlisten(second);
+    assert_int_equal(COUNTER(rig, resets_out), 12);
+    assert_int_equal(script_events(rig, NULL), 0);
+    assert_int_equal(sl_tcp_connection_count(rig->tcp), 1);
+    expect_state(given, SL_TCP_ESTABLISHED);
+    rig_free(rig);
+}
+
 static void a_full_engine_drops_syns_where_cookies_are_forbidden(void **state)
 {
     struct sl_tcp_options options = script_bare();
@@ -559,6 +589,7 @@ int main(void)
         T(must_41_a_listener_does_not_disturb_connections_of_its_port),
         T(unlisten_resets_what_nobody_was_given),
         T(unlisten_resets_what_was_accepted_and_never_told),
+        T(unlisten_finds_its_own_half_open_and_untold_alone),
         T(a_full_engine_drops_syns_where_cookies_are_forbidden),
         T(must_57_a_syn_to_or_from_a_group_is_dropped_silently),
         T(must_46_a_connect_to_or_from_a_group_is_refused),

@@ -201,8 +201,10 @@ static void rfc1191_6_3_after_ten_minutes_a_larger_one_is_tried(void **state)
     assert_int_equal(rig_info(conn).mtu, 1000);
     rig_wait(rig, 600 * RIG_S);
     rig_send(rig, conn, 41 * MSS, 40 * MSS);
+    assert_int_equal(sl_tcp_counters(rig->tcp)->mtu_raises, 0);
     black_hole(1500, &at, 30);
     assert_int_equal(rig_info(conn).mtu, 1500);
+    assert_int_equal(sl_tcp_counters(rig->tcp)->mtu_raises, 1);
     assert_int_equal(at, SEQ(81));
 }
 
