@@ -210,7 +210,7 @@ class Run:
         self.on_time(at_us, first_us, last_us, "came out")
 
     def arrives(self, text):
-        if text.startswith("icmp"):
+        if re.match(r"(\[[\d:()]+\] )?icmp", text):
             packet = self.wire.icmp(text)
         else:
             segment = Segment.read(text)
@@ -231,6 +231,8 @@ class Run:
             exec(textwrap.dedent(re.sub(r"\\\n\s*", "", text)).strip(), self.names)
         except AssertionError as failure:
             raise Failed(f"it is {failure}") from None
+        except (SyntaxError, NameError, TypeError) as failure:
+            raise Failed(repr(failure)) from None
 
     def event(self, begin, joint, end, text):
         incoming = text.startswith("<")
