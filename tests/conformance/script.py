@@ -24,7 +24,8 @@ from wire import Failed, Segment, Wire
 
 TOLERANCE_US = 4000
 ON_OFF = {"0": "off", "1": "on"}
-SYSCTLS = {"tcp_timestamps": ("timestamps", ON_OFF), "tcp_sack": ("sack", ON_OFF), "tcp_window_scaling": ("wscale", ON_OFF),
+SYSCTLS = {"tcp_timestamps": ("timestamps", ON_OFF), "tcp_sack": ("sack", ON_OFF),
+           "tcp_window_scaling": ("wscale", ON_OFF),
            "tcp_ecn": ("ecn", {"0": "off", "1": "on", "2": "passive"}), "tcp_congestion_control": ("congestion", {}),
            "tcp_mtu_probing": ("mtu_probing", {"0": "off", "1": "on", "2": "on"}), "tcp_syn_retries": ("syn_retries", {}),
            "tcp_synack_retries": ("synack_retries", {}), "tcp_retries2": ("retries", {}),
