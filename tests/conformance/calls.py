@@ -18,8 +18,8 @@ NAMES |= {"F_GETFL": 3, "F_SETFL": 4, "O_RDWR": 2, "O_NONBLOCK": 0o4000, "SIOCIN
           "TCP_USER_TIMEOUT": 18, "TCP_INQ": 36, "TCP_CM_INQ": 36, "MSG_MORE": 0x8000, "MSG_EOR": 0x80,
           "MSG_ZEROCOPY": 0x4000000, "MSG_FASTOPEN": 0x20000000, "SO_ZEROCOPY": 60, "SOL_TCP": 6, "SOL_IP": 0,
           "SOL_IPV6": 41, "IP_MTU_DISCOVER": 10, "IP_PMTUDISC_DONT": 0, "IP_PMTUDISC_WANT": 1, "IP_PMTUDISC_DO": 2,
-          "IP_FREEBIND": 15, "IP_BIND_ADDRESS_NO_PORT": 24, "IP_LOCAL_PORT_RANGE": 51, "IP_MTU": 14, "EPOLL_CTL_ADD": 1, "EPOLL_CTL_DEL": 2,
-          "EPOLL_CTL_MOD": 3, "NULL": 0}
+          "IP_FREEBIND": 15, "IP_BIND_ADDRESS_NO_PORT": 24, "IP_LOCAL_PORT_RANGE": 51, "IP_MTU": 14,
+          "EPOLL_CTL_ADD": 1, "EPOLL_CTL_DEL": 2, "EPOLL_CTL_MOD": 3, "NULL": 0}
 LONG = ("read", "readv", "recv", "recvfrom", "recvmsg", "write", "writev", "send", "sendto", "sendmsg")
 TCP_INFO = """B state B ca_state B retransmits B probes B backoff B options B wscale B app_limited I rto I ato I snd_mss
 I rcv_mss I unacked I sacked I lost I retrans I fackets I last_data_sent I last_ack_sent I last_data_recv I last_ack_recv

@@ -36,16 +36,51 @@ void door_block_release(void *owner)
 static const struct sl_tcp_buffers buffers = {block_hold, door_block_release};
 
 // ---- packets out ------------------------------------------------------------------------------------------
-// RFC 1624: what the word loses the checksum gains.
+// RFC 1624: `more` is added to a word that the checksum covers; 0xffff - n takes n off.
+static void checksum_add(uint8_t *checksum, uint32_t more)
+{
+    uint32_t sum = (uint32_t)(uint8_t)~checksum[0] << 8 | (uint8_t)~checksum[1];
+
+    sum += more;
+    sum = (sum & 0xffff) + (sum >> 16);
+    checksum[0] = (uint8_t)(~sum >> 8);
+    checksum[1] = (uint8_t)~sum;
+}
+
 static void df_clear(uint8_t *ip)
 {
-    uint32_t sum = (uint32_t)ip[10] << 8 | ip[11];
-
-    sum += (uint32_t)(ip[6] & 0x40) << 8;
-    sum = (sum & 0xffff) + (sum >> 16);
+    if (ip[6] & 0x40)
+        checksum_add(ip + 10, 0xffff - 0x4000);
     ip[6] &= (uint8_t)~0x40;
-    ip[10] = (uint8_t)(sum >> 8);
-    ip[11] = (uint8_t)sum;
+}
+
+// Linux sets PSH in new data that is of several segments as it goes down to the device: on the wire, in the last.
+static void burst_end(struct door *door)
+{
+    uint8_t *tcp = door->burst ? door->burst->bytes + (door->burst->bytes[0] >> 4 == 4 ? 20 : 40) : NULL;
+
+    if (door->burst_segments > 1 && !(tcp[13] & SL_TCP_PSH)) {
+        tcp[13] |= SL_TCP_PSH;
+        checksum_add(tcp + 16, SL_TCP_PSH);
+    }
+    door->burst = NULL;
+    door->burst_segments = 0;
+}
+
+static void burst_note(struct door *door, struct door_packet *packet, const struct sl_tcp_out *out)
+{
+    struct door_socket *s = out->user;
+    bool fresh = s && out->len && (s->sent_to == 0 || (int32_t)(out->seq - s->sent_to) >= 0);
+
+    if (!door->push_bursts)
+        return;
+    if (!fresh || out->seq != s->sent_to)
+        burst_end(door);
+    if (!fresh)
+        return;
+    door->burst = packet;
+    door->burst_segments++;
+    s->sent_to = out->seq + out->len;
 }
 
 static bool packet_send(void *context, const struct sl_tcp_out *out)
@@ -64,6 +99,7 @@ static bool packet_send(void *context, const struct sl_tcp_out *out)
         memcpy(packet->bytes + packet->len, out->pieces[i].data, out->pieces[i].len);
         packet->len += out->pieces[i].len;
     }
+    burst_note(door, packet, out);
     if (door->last)
         door->last->next = packet;
     else
@@ -114,9 +150,11 @@ void door_settle(struct door *door)
     struct sl_tcp_event event;
 
     sl_tcp_output(door->tcp, door->now_us);
+    burst_end(door);
     while (sl_tcp_event(door->tcp, &event))
         door_event(door, &event);
     sl_tcp_output(door->tcp, door->now_us);
+    burst_end(door);
     for (struct door_socket *s = door->sockets; s; s = s->next) {
         if (s->out_of_room && door_writable(s)) {
             s->out_of_room = false;

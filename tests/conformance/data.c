@@ -200,21 +200,23 @@ ssize_t door_receive_message(struct door_socket *s, struct msghdr *message, int 
 static uint32_t send_room(const struct door_socket *s)
 {
     struct sl_tcp_info info;
-    uint32_t used;
+    uint32_t used, room, unsent;
 
     sl_tcp_info(s->conn, &info);
-    if (info.snd_queued >= s->unsent_most)
-        return 0;
     used = info.snd_nxt - info.snd_una + info.snd_queued;
-    return used < s->send_bytes ? s->send_bytes - used : 0;
+    room = used < s->send_bytes ? s->send_bytes - used : 0;
+    unsent = info.snd_queued < s->unsent_most ? s->unsent_most - info.snd_queued : 0;
+    return room < unsent ? room : unsent;
 }
 
 // A third must be free, so that a writer is not woken for every acknowledgement (sk_stream_is_writeable()).
 bool door_writable(const struct door_socket *s)
 {
+    uint32_t third = s->send_bytes / 3, least = third < s->unsent_most ? third : 1;
+
     if (s->kind == DOOR_CONNECTING)
         return false;
-    return s->kind != DOOR_CONNECTED || s->shut_write || s->error || send_room(s) >= s->send_bytes / 3;
+    return s->kind != DOOR_CONNECTED || s->shut_write || s->error || send_room(s) >= least;
 }
 
 static bool send_ready(void *argument)
@@ -290,6 +292,13 @@ void door_more(struct door_socket *s, bool more)
     sl_tcp_options_set(s->conn, &s->options, s->door->now_us);
 }
 
+// TCP_NOTSENT_LOWAT: what can go goes at once, in full segments while there is more, and is unsent no longer.
+static void let_go(struct door_socket *s, bool more)
+{
+    door_more(s, more);
+    door_settle(s->door);
+}
+
 ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int flags)
 {
     bool patient = !(flags & MSG_DONTWAIT) && !(s->file_flags & O_NONBLOCK);
@@ -307,6 +316,8 @@ ssize_t door_send(struct door_socket *s, const struct iovec *iov, size_t n, int 
         if (code < 0)
             return sent ? (ssize_t)sent : code;
         sent += (size_t)code;
+        if (s->unsent_most != UINT32_MAX)
+            let_go(s, flags & MSG_MORE || sent < want);
         if (sent == want && s->kind == DOOR_CONNECTED)
             break;
         if (code > 0)

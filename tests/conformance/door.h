@@ -85,6 +85,7 @@ struct door_socket {
     uint64_t receive_timeout_us, send_timeout_us; // 0: none
     struct door_watch *watches;                   // of an epoll
     uint32_t n_watches;
+    uint32_t sent_to; // sequence number behind what went out; 0: nothing yet
     struct door_times times;
 };
 
@@ -127,6 +128,9 @@ struct door {
     enum door_ecn ecn;
     bool short_table; // the caller has no room for epoll_create and what follows
     uint64_t seed;
+    bool push_bursts;
+    struct door_packet *burst; // the last of segments that follow each other, and how many
+    unsigned burst_segments;
 };
 
 // ---- flags.c ----------------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ static int suite_set(struct door *door, const char *text)
     door->options.wscale_shift = 8;
     door->options.syn_retries = door->options.synack_retries = 5;
     door->ecn = DOOR_ECN_OFF;
+    door->push_bursts = true;
     return strcmp(text, "linux") == 0 ? 0 : -EINVAL;
 }
 

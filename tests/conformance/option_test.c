@@ -2,8 +2,10 @@
 // Options, TCP_INFO and the flags string: what is set is what the wire shows.
 #include <linux/tcp.h>
 #include "drive.h"
+#include <dlfcn.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 static void set(struct drive *d, int fd, int level, int name, int value)
 {
@@ -276,6 +278,95 @@ static void a_short_buffer_takes_the_first_of_the_info(void **state)
     drive_free(d);
 }
 
+static void a_longer_buffer_than_the_info_ends_in_zeros(void **state)
+{
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d);
+    uint8_t info[sizeof(struct tcp_info) + 60];
+    socklen_t len = sizeof(info);
+
+    memset(info, 0xa5, sizeof(info));
+    assert_int_equal(PD(d, getsockopt, fd, IPPROTO_TCP, TCP_INFO, info, &len), 0);
+    assert_int_equal(len, sizeof(info)); // what a newer packetdrill takes nothing less than
+    assert_int_equal(info[0], 1);
+    assert_int_equal(info[sizeof(struct tcp_info)], 0);
+    assert_int_equal(info[sizeof(info) - 1], 0);
+    drive_free(d);
+}
+
+static void memory_is_told_and_congestion_control_has_nothing_to_tell(void **state)
+{
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d);
+    uint32_t memory[9];
+    socklen_t len = sizeof(memory);
+
+    set(d, fd, SOL_SOCKET, SO_RCVBUF, 30000);
+    set(d, fd, SOL_SOCKET, SO_SNDBUF, 40000);
+    drive_put(d, SL_TCP_PSH | SL_TCP_ACK, 1, 100, 1, 5000);
+    assert_int_equal(PD(d, getsockopt, fd, SOL_SOCKET, 55, memory, &len), 0); // SO_MEMINFO
+    assert_int_equal(len, sizeof(memory));
+    assert_int_equal(memory[0], 100); // SK_MEMINFO_RMEM_ALLOC
+    assert_int_equal(memory[1], 60000);
+    assert_int_equal(memory[3], 80000);
+    assert_int_equal(PD(d, getsockopt, fd, IPPROTO_TCP, TCP_CC_INFO, memory, &len), 0);
+    assert_int_equal(len, 0);
+    drive_free(d);
+}
+
+// packetdrill's assertions come by this way, with the library loaded before libc.
+static void the_librarys_own_getsockopt_knows_the_doors_sockets_and_the_kernels(void **state)
+{
+    int (*preloaded)(int, int, int, void *, socklen_t *);
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d), real = socket(AF_INET, SOCK_DGRAM, 0), kind = 0;
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    *(void **)&preloaded = dlsym(d->handle, "getsockopt");
+    assert_int_equal(preloaded(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    assert_int_equal(info.tcpi_snd_cwnd, 10);
+    len = sizeof(kind);
+    assert_int_equal(preloaded(real, SOL_SOCKET, SO_TYPE, &kind, &len), 0);
+    assert_int_equal(kind, SOCK_DGRAM);
+    drive_free(d);
+    drive_fails(preloaded(fd, IPPROTO_TCP, TCP_INFO, &info, &len), EBADF); // without a door the kernel is asked
+    close(real);
+}
+
+static void bursts_end_in_push_where_the_suites_expect_it(void **state)
+{
+    struct drive *d = drive_new("suite=linux");
+    int fd = drive_open_passive(d);
+    static char bytes[20 * 1460];
+
+    assert_int_equal(PD(d, write, fd, bytes, sizeof(bytes)), sizeof(bytes));
+    for (unsigned i = 0; i < 9; i++)
+        drive_expect(d, SL_TCP_ACK, 1 + i * 1460, 1460, 1);
+    drive_expect(d, SL_TCP_PSH | SL_TCP_ACK, 1 + 9 * 1460, 1460, 1); // its checksum is looked at as well
+    drive_free(d);
+}
+
+static void packets_may_be_fragmented_where_asked(void **state)
+{
+    struct drive *d = drive_new("");
+    int fd = drive_open_passive(d);
+    uint8_t packet[1600];
+    size_t len;
+    long long at_us;
+
+    for (int i = 0; i < 2; i++) {
+        set(d, fd, IPPROTO_IP, IP_MTU_DISCOVER, i ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO);
+        assert_int_equal(PD(d, write, fd, "x", 1), 1);
+        len = sizeof(packet);
+        assert_int_equal(PD(d, netdev_receive, packet, &len, &at_us), 0);
+        assert_int_equal(packet[6], i ? 0 : 0x40);
+        assert_int_equal(sl_tcp_read_packet(&(struct sl_tcp_in){0}, packet, len, false), 0);
+        drive_put(d, SL_TCP_ACK, 1, 0, 2 + (uint32_t)i, 5000);
+    }
+    drive_free(d);
+}
+
 static void flags_rule_what_a_syn_offers(void **state)
 {
     struct drive *d = drive_new("timestamps=off, sack=off,wscale=off ecn=on mtu=1400");
@@ -305,7 +396,7 @@ static void a_writer_waits_while_too_much_is_not_sent(void **state)
 
     set(d, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 5000);
     assert_int_equal(get(d, fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 5000);
-    assert_int_equal(PD(d, write, fd, bytes, sizeof(bytes)), sizeof(bytes)); // ten go out, ten wait
+    assert_int_equal(PD(d, send, fd, bytes, sizeof(bytes), MSG_DONTWAIT), 14600 + 5000); // ten segments go
     assert_int_equal(PD(d, poll, &out, 1, 0), 0);
     drive_fails(PD(d, send, fd, bytes, 1, MSG_DONTWAIT), EAGAIN);
     drive_take(d);
@@ -379,6 +470,11 @@ int main(void)
         cmocka_unit_test(info_counts_segments_in_flight),
         cmocka_unit_test(info_measures_the_round_trip),
         cmocka_unit_test(a_short_buffer_takes_the_first_of_the_info),
+        cmocka_unit_test(a_longer_buffer_than_the_info_ends_in_zeros),
+        cmocka_unit_test(memory_is_told_and_congestion_control_has_nothing_to_tell),
+        cmocka_unit_test(the_librarys_own_getsockopt_knows_the_doors_sockets_and_the_kernels),
+        cmocka_unit_test(bursts_end_in_push_where_the_suites_expect_it),
+        cmocka_unit_test(packets_may_be_fragmented_where_asked),
         cmocka_unit_test(flags_rule_what_a_syn_offers),
         cmocka_unit_test(a_writer_waits_while_too_much_is_not_sent),
         cmocka_unit_test(the_initial_window_is_set_by_flag),

@@ -24,7 +24,8 @@ from wire import Failed, Segment, Wire
 
 TOLERANCE_US = 4000
 ON_OFF = {"0": "off", "1": "on"}
-SYSCTLS = {"tcp_timestamps": ("timestamps", ON_OFF), "tcp_sack": ("sack", ON_OFF), "tcp_window_scaling": ("wscale", ON_OFF),
+SYSCTLS = {"tcp_timestamps": ("timestamps", ON_OFF), "tcp_sack": ("sack", ON_OFF),
+           "tcp_window_scaling": ("wscale", ON_OFF),
            "tcp_ecn": ("ecn", {"0": "off", "1": "on", "2": "passive"}), "tcp_congestion_control": ("congestion", {}),
            "tcp_mtu_probing": ("mtu_probing", {"0": "off", "1": "on", "2": "on"}), "tcp_syn_retries": ("syn_retries", {}),
            "tcp_synack_retries": ("synack_retries", {}), "tcp_retries2": ("retries", {}),
@@ -210,7 +211,7 @@ class Run:
         self.on_time(at_us, first_us, last_us, "came out")
 
     def arrives(self, text):
-        if text.startswith("icmp"):
+        if re.match(r"(\[[\d:()]+\] )?icmp", text):
             packet = self.wire.icmp(text)
         else:
             segment = Segment.read(text)
@@ -231,6 +232,8 @@ class Run:
             exec(textwrap.dedent(re.sub(r"\\\n\s*", "", text)).strip(), self.names)
         except AssertionError as failure:
             raise Failed(f"it is {failure}") from None
+        except (SyntaxError, NameError, TypeError) as failure:
+            raise Failed(repr(failure)) from None
 
     def event(self, begin, joint, end, text):
         incoming = text.startswith("<")

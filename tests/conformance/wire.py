@@ -35,7 +35,6 @@ class Segment:
     def __init__(self, flags, seq, length, ack, window, urgent, options, ecn=None):
         self.ecn, self.flags, self.seq, self.length, self.ack = ecn, flags, seq, length, ack
         self.window, self.urgent, self.options = window, urgent, options
-        self.whole = True  # not put together from several
 
     @classmethod
     def read(cls, text):
@@ -56,18 +55,15 @@ class Segment:
         return text + ("" if self.options is None else f" <{','.join(self.options)}>")
 
     def append(self, other):
-        """Segments of one burst, as the kernel would hand it down in one piece for segmentation."""
+        """Segments of one burst, as the kernel would hand it down in one piece for segmentation: the last's flags but
+        for CWR."""
         if other.seq != self.seq + self.length or (other.flags ^ self.flags) - {"P", "F", "W"}:
             raise Failed(f"came out: {other} after {self}")
-        self.flags |= other.flags
+        self.flags = other.flags - {"W"} | self.flags & {"W"}
         self.length += other.length
-        self.whole = False
 
     def equal(self, wanted):
-        """PSH says nothing of a burst: the kernel sets it in each that it hands down, and with no word in an RFC."""
-        loose = frozenset() if self.whole else frozenset("PW")
-        same = (self.flags - loose, self.seq, self.length, self.ack) == (wanted.flags - loose, wanted.seq,
-                                                                         wanted.length, wanted.ack)
+        same = (self.flags, self.seq, self.length, self.ack) == (wanted.flags, wanted.seq, wanted.length, wanted.ack)
         if wanted.window is not None:
             same &= self.window == wanted.window
         if wanted.options is not None:
@@ -193,14 +189,16 @@ class Wire:
         return self.ip(self.remote, self.local, 6, tcp, segment.ecn or 0)
 
     def icmp(self, text):
-        match = re.match(r"icmp (\w+)(?: (\w+))?(?: mtu (\d+))? \[(\d+):(\d+)\((\d+)\)\]$", text)
+        quoted = re.search(r"\[(\d+):\d+\((\d+)\)\]", text)  # before it or behind it; without one, the SYN
+        match = re.match(r"icmp (\w+)(?: (\w+))?(?: mtu (\d+))?$", re.sub(r" ?\[.*\] ?", "", text))
         if not match or match[1] not in ICMP[self.version]:
             raise Failed(f"no ICMP error: {text}")
+        seq, size = map(int, quoted.groups()) if quoted else (0, 0)
         kind = "packet_too_big" if self.version == 6 and match[2] == "frag_needed" else match[1]
         code = CODES[self.version].get(match[2], 0)
         mtu = int(match[3] or 0)
-        tcp = struct.pack("!HHI", self.local_port, self.peer_port, (self.isn + int(match[4])) & 0xFFFFFFFF)
-        quote = self.ip(self.local, self.remote, 6, tcp + bytes(int(match[6]) + 12))[:60 if self.version == 6 else 28]
+        tcp = struct.pack("!HHI", self.local_port, self.peer_port, (self.isn + seq) & 0xFFFFFFFF)
+        quote = self.ip(self.local, self.remote, 6, tcp + bytes(size + 12))[:60 if self.version == 6 else 28]
         body = struct.pack("!BBHI", ICMP[self.version][kind], 0 if kind == "packet_too_big" else code, 0, mtu) + quote
         source = self.remote
         total = checksum(body if self.version == 4 else pseudo(source, self.local, len(body), 58) + body)

@@ -347,6 +347,22 @@ static struct sl_tcp_listener *listen_at(struct rig *rig, const char *address, u
     return sl_tcp_listen(rig->tcp, &ip, __builtin_bswap16(port), &options, user, error);
 }
 
+static void a_listeners_options_are_those_of_the_connections_to_come(void **state)
+{
+    struct sl_tcp_options options = rig_options();
+    struct rig *rig = listening(&options);
+    const struct rig_segment *out;
+
+    options.mss_clamp = 900;
+    assert_int_equal(sl_tcp_listener_options_set(rig->listener, &options), 0);
+    options.congestion = "magic";
+    assert_int_equal(sl_tcp_listener_options_set(rig->listener, &options), -EINVAL); // and nothing is changed
+    RIG_PUT(rig, .flags = SYN, .window = 65535, .options = rig_bare_syn());
+    out = rig_expect(rig, SYN | ACK, 0, 0, 1);
+    assert_int_equal(out->options.mss, 900);
+    rig_free(rig);
+}
+
 static void must_42_43_the_very_address_is_preferred_to_any(void **state)
 {
     static int any, own, other;
@@ -582,6 +598,7 @@ int main(void)
         T(rfc5961_a_blind_reset_does_not_end_syn_received),
         T(a_segment_out_of_the_window_in_syn_received_is_told_where_it_is),
         T(a_syn_ack_is_repeated_with_a_doubling_timer_and_then_forgotten),
+        T(a_listeners_options_are_those_of_the_connections_to_come),
         T(must_42_43_the_very_address_is_preferred_to_any),
         T(a_listener_of_one_family_does_not_hear_the_other),
         T(must_41_the_same_address_and_port_twice_is_refused),
