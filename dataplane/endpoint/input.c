@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <rte_mbuf.h>
+#include "route/fragment.h"
 #include "steer/steer.h"
 
 #define ICMP_HEADER 8 // bytes, of ICMP and ICMPv6 alike
@@ -45,6 +46,29 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
         return false;
     return endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
            serves(endpoint, &local, port);
+}
+
+// ---- fragments ----------------------------------------------------------------------------------------------
+// A later one has no ports. What comes before the first, which is rare, goes to the host as ever, and the peer says it again.
+bool endpoint_gather(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    const struct endpoint *endpoint = worker->endpoint;
+    uint32_t owner;
+
+    if (endpoint == NULL || !endpoint->listening || packet->proto != IPPROTO_TCP ||
+        packet->flags & PACKET_FROM_HOST)
+        return false;
+    owner = steer_owner_fragment(worker, packet);
+    if (owner != worker->index) {
+        steer_to(worker, burst, packet, owner);
+        return true;
+    }
+    if (!endpoint_concerns(worker, packet) && !fragment_awaited(worker, packet))
+        return false;
+    if (!fragment_reassemble(worker, burst, packet))
+        return true;
+    packet->stage = PACKET_LOCAL;
+    return false;
 }
 
 // ---- ICMP ---------------------------------------------------------------------------------------------------
@@ -92,7 +116,8 @@ static bool take_segment(struct endpoint *endpoint, const struct packet *packet,
 {
     struct rte_mbuf *m = packet->m;
     struct sl_tcp_in in;
-    bool checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    bool checked = m->nb_segs == 1 && // of one put together no device has seen the whole
+                   (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
     if (packet->flags & PACKET_FRAGMENT || (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0) ||
         sl_tcp_read_packet(&in, rte_pktmbuf_mtod_offset(m, const uint8_t *, packet->l3_off), packet->l3_len,
