@@ -49,7 +49,8 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
 }
 
 // ---- fragments ----------------------------------------------------------------------------------------------
-// A later one has no ports. What comes before the first, which is rare, goes to the host as ever, and the peer says it again.
+// A later one has no ports. What comes before the first, which is rare, goes to the host as ever, and the peer says it
+// again.
 bool endpoint_gather(struct worker *worker, struct burst *burst, struct packet *packet)
 {
     const struct endpoint *endpoint = worker->endpoint;
