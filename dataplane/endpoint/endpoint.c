@@ -15,7 +15,7 @@
 #define CONNECTIONS_MIN 64   // of a worker
 #define MTU_V6          1280 // RFC 8200 section 5
 #define CONN_BYTES      2097152 // charge that a connection may hold, each way
-#define FAST_OPEN_SHARE 16   // at most one in so many connections of a worker may wait for the end of its handshake, of a service
+#define FAST_OPEN_SHARE 16   // of a worker's connections so many may be given before their handshake's end, a service
 
 // ---- buffers ------------------------------------------------------------------------------------------------
 static void hold(void *owner)

@@ -33,6 +33,9 @@ void endpoint_tables_taken(struct worker *worker);
 // True: the packet, one that the route stage found to be for an address of ours, is TCP of an endpoint, or an ICMP error
 // about such.
 bool endpoint_concerns(const struct worker *worker, const struct packet *packet);
+// A fragment for an address of ours. Of a datagram of an endpoint, as the first of it tells, all are put together.
+// True: it has left the burst, kept or with the worker that keeps it; false: as it was, or the whole datagram.
+bool endpoint_gather(struct worker *worker, struct burst *burst, struct packet *packet);
 // Takes it, or hands it to the worker whose it is. The packet has left the burst afterwards; the engine gets it with the
 // others of the burst, by endpoint_input() at its end.
 void endpoint_take(struct worker *worker, const struct burst *burst, struct packet *packet);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <rte_mbuf.h>
+#include "route/fragment.h"
 #include "steer/steer.h"
 
 #define ICMP_HEADER 8 // bytes, of ICMP and ICMPv6 alike
@@ -47,6 +48,30 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
         serves(endpoint, &local, port))
         return true;
     return port >= endpoint->live_first && port <= endpoint->live_last && endpoint_has(endpoint, packet);
+}
+
+// ---- fragments ----------------------------------------------------------------------------------------------
+// A later one has no ports. What comes before the first, which is rare, goes to the host as ever, and the peer says it
+// again.
+bool endpoint_gather(struct worker *worker, struct burst *burst, struct packet *packet)
+{
+    const struct endpoint *endpoint = worker->endpoint;
+    uint32_t owner;
+
+    if (endpoint == NULL || packet->proto != IPPROTO_TCP ||
+        packet->flags & PACKET_FROM_HOST)
+        return false;
+    owner = steer_owner_fragment(worker, packet);
+    if (owner != worker->index) {
+        steer_to(worker, burst, packet, owner);
+        return true;
+    }
+    if (!endpoint_concerns(worker, packet) && !fragment_awaited(worker, packet))
+        return false;
+    if (!fragment_reassemble(worker, burst, packet))
+        return true;
+    packet->stage = PACKET_LOCAL;
+    return false;
 }
 
 // ---- ICMP ---------------------------------------------------------------------------------------------------
@@ -159,7 +184,8 @@ static bool queue_segment(struct endpoint *endpoint, const struct packet *packet
 {
     struct rte_mbuf *m = packet->m;
     struct sl_tcp_in *in;
-    bool checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    bool checked = m->nb_segs == 1 && // of one put together no device has seen the whole
+                   (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
     if (endpoint->n_in == SL_TCP_BURST_MAX)
         endpoint_input(endpoint->worker);

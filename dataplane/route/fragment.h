@@ -21,6 +21,8 @@ void fragment_table_free(struct fragment_table *table);
 // gone from the burst (PACKET_GONE), held or dropped (fragment_tiny, fragment_overlap, fragment_duplicate,
 // fragment_table_full).
 bool fragment_reassemble(struct worker *worker, struct burst *burst, struct packet *packet);
+// Is a datagram being put together that this fragment belongs to?
+bool fragment_awaited(const struct worker *worker, const struct packet *packet);
 // Drops what has not become whole in time. Called once a burst, costs a comparison when nothing is due.
 void fragment_tick(struct worker *worker);
 

@@ -434,6 +434,16 @@ bool fragment_reassemble(struct worker *worker, struct burst *burst, struct pack
     return datagram->end != 0 && datagram->have == datagram->end && packet_whole(worker, datagram, packet);
 }
 
+bool fragment_awaited(const struct worker *worker, const struct packet *packet)
+{
+    struct piece piece;
+    struct name name;
+    bool more;
+
+    return piece_read(packet, &name, &piece, &more) == SL_DROP_none &&
+           datagram_find(worker->fragments, &name) != NULL;
+}
+
 void fragment_tick(struct worker *worker)
 {
     struct fragment_table *table = worker->fragments;

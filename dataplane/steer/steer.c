@@ -186,10 +186,12 @@ static uint32_t owner_of_fragment_v6(const struct worker *worker, const struct p
 }
 
 // One worker for all fragments of a datagram (RFC 791: source, destination, protocol and identification name it).
-static uint32_t owner_of_fragment(const struct worker *worker, const struct packet *packet)
+uint32_t steer_owner_fragment(const struct worker *worker, const struct packet *packet)
 {
     const struct sl_ipv4 *ip = rte_pktmbuf_mtod_offset(packet->m, const struct sl_ipv4 *, packet->l3_off);
 
+    if (worker->count == 1)
+        return worker->index;
     if (packet->flags & PACKET_V6)
         return owner_of_fragment_v6(worker, packet);
     return nat_owner(ip->src ^ __builtin_bswap32(ip->dst) ^ (uint32_t)ip->id << 8 ^ ip->proto, worker->count);
@@ -198,7 +200,7 @@ static uint32_t owner_of_fragment(const struct worker *worker, const struct pack
 // True: the packet is whole and still here.
 static bool fragment_gather(struct worker *worker, struct burst *burst, struct packet *packet)
 {
-    uint32_t owner = worker->count > 1 ? owner_of_fragment(worker, packet) : worker->index;
+    uint32_t owner = steer_owner_fragment(worker, packet);
 
     if (owner != worker->index) {
         steer_to(worker, burst, packet, owner);

@@ -19,6 +19,9 @@
 // worker where nobody owns it.
 uint32_t steer_owner_outside(const struct worker *worker, const struct sl_flow_key *key, uint8_t proto);
 
+// The worker that puts a fragment's datagram together.
+uint32_t steer_owner_fragment(const struct worker *worker, const struct packet *packet);
+
 // With one worker, plain packets to one host need no steering where there are flows.
 bool steer_needless(const struct worker *worker);
 

@@ -18,6 +18,8 @@ static bool is_echo_request(const struct packet *packet)
 
 static void local_handle(struct worker *worker, struct burst *burst, struct packet *packet)
 {
+    if (unlikely(packet->flags & PACKET_FRAGMENT) && endpoint_gather(worker, burst, packet))
+        return;
     if (unlikely(endpoint_concerns(worker, packet))) {
         endpoint_take(worker, burst, packet);
     } else if (worker->tables->port[packet->port_in].flags & SL_PORT_TWIN) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TCP Fast Open, the server's side (RFC 7413): what rode on a SYN whose cookie is good is read before the handshake has
-// ended, and answered. Until then only the SYN-ACK is repeated, the initial window bounds what is sent, and a listener has
-// so many of these at once. Where SYN cookies rule, nothing of this happens: see syn.c.
+// ended, and answered. Until then only the SYN-ACK is repeated, the initial window bounds what is sent, and a listener
+// has so many of these at once. Where SYN cookies rule, nothing of this happens: see syn.c.
 #include <string.h>
 #include "tcp/engine.h"
 
@@ -11,7 +11,8 @@
 enum age { FRESH, OLD, STRANGE };
 
 // Section 4.1.2: the one that would be made now, or was in the epoch before.
-static enum age age_of(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, const struct tcp_options *syn)
+static enum age age_of(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
+                       const struct tcp_options *syn)
 {
     uint64_t epoch = tcp->now_us / TCP_FAST_OPEN_EPOCH_US;
     uint8_t cookie[TCP_TFO_COOKIE];
@@ -27,7 +28,8 @@ static enum age age_of(const struct sl_tcp_engine *tcp, const struct tcp_conn *c
 }
 
 // Not on a SYN-ACK sent again: a box on the way may be what dropped the first (section 4.2.2).
-void tcp_fast_open_option(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn, struct tcp_options *out)
+void tcp_fast_open_option(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn,
+                          struct tcp_options *out)
 {
     if (!conn->tfo_wanted || conn->backoff)
         return;
@@ -90,7 +92,8 @@ static bool take_text(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const st
 static bool accept_now(struct sl_tcp_engine *tcp, struct tcp_listener *listener, struct tcp_conn *conn,
                        const struct sl_tcp_in *in)
 {
-    if (in->payload.len && !take_text(tcp, conn, in)) { // no memory: the client says it again after the handshake
+    if (in->payload.len &&
+        !take_text(tcp, conn, in)) { // no memory: the client says it again after the handshake
         tcp->counters.fast_open_refused++;
         return false;
     }
@@ -121,7 +124,7 @@ bool tcp_fast_open_syn(struct sl_tcp_engine *tcp, struct tcp_listener *listener,
     return false;
 }
 
-// ---- the handshake's end ----------------------------------------------------------------------------------------------
+// ---- the handshake's end -------------------------------------------------------------------------------------------
 // A client that had not seen the SYN-ACK dropped what came behind it: where that had to be sent again, so has the rest.
 void tcp_fast_open_established(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {

@@ -539,8 +539,8 @@ static bool still_sends(const struct tcp_conn *conn)
            conn->state == SL_TCP_LAST_ACK;
 }
 
-// RFC 7413 section 4.2.2: an initial window before the handshake has ended. Its round trip is measured from the SYN-ACK, and
-// the SYN, which is in flight as well, is not counted.
+// RFC 7413 section 4.2.2: an initial window before the handshake has ended. Its round trip is measured from the SYN-ACK,
+// and the SYN, which is in flight as well, is not counted.
 static void send_early(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t syn_ack_us = conn->sent_us;

@@ -125,7 +125,8 @@ static uint32_t distance(void)
 }
 
 // ---- path -------------------------------------------------------------------------------------------------------
-// Our clients have no Fast Open: the path gives their SYN a cookie and bytes, which come before those that the client counts.
+// Our clients have no Fast Open: the path gives their SYN a cookie and bytes, which come before those that the client
+// counts.
 static void make_early(struct flight *flight)
 {
     struct tcp_options options;
@@ -133,7 +134,8 @@ static void make_early(struct flight *flight)
     tcp_options_read(&options, flight->out.options, flight->out.options_len, true);
     options.present |= TCP_OPTION_TFO;
     options.tfo_len = TCP_TFO_COOKIE;
-    tcp_tfo_cookie(&world->end[1].tcp->fast_open, &flight->out.src, world->now_us / TCP_FAST_OPEN_EPOCH_US, options.tfo);
+    tcp_tfo_cookie(&world->end[1].tcp->fast_open, &flight->out.src, world->now_us / TCP_FAST_OPEN_EPOCH_US,
+                   options.tfo);
     flight->out.options_len = (uint8_t)tcp_options_write(flight->out.options, &options);
     flight->out.seq -= world->early;
     flight->out.len = (uint16_t)world->early;

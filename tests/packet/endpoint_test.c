@@ -3,6 +3,7 @@
 #include "stage.h"
 #include <netinet/in.h>
 #include "endpoint/inside.h"
+#include "wire/checksum.h"
 #include "wire/headers.h"
 #include "worker/loop.h"
 
@@ -338,16 +339,122 @@ static void fast_open_goes_off_and_on_with_the_config(void **state)
     end(h);
 }
 
-// Or the kernel would put it together and reset a connection that it knows nothing of.
-static void a_first_fragment_is_dropped(void **state)
+// ---- fragments ----------------------------------------------------------------------------------------------
+// Bytes `from` to `to` of what stands behind the IP header, as a fragment.
+static struct rte_mbuf *piece_of(struct rte_mbuf *whole, uint16_t from, uint16_t to)
+{
+    const uint8_t *frame = rte_pktmbuf_mtod(whole, const uint8_t *);
+    bool v4 = frame[14] >> 4 == 4;
+    uint16_t front = v4 ? 34 : 54, room = v4 ? 0 : sizeof(struct sl_ipv6_fragment), len = (uint16_t)(to - from);
+    bool more = front + to < whole->pkt_len;
+    uint8_t bytes[2048];
+
+    memcpy(bytes, frame, front);
+    memcpy(bytes + front + room, frame + front + from, len);
+    if (v4) {
+        struct sl_ipv4 *ip = (struct sl_ipv4 *)(bytes + 14);
+        ip->total_len = sl_be16_of((uint16_t)(20 + len));
+        ip->fragment = sl_be16_of((uint16_t)(from / 8 | (more ? SL_IPV4_MF : 0)));
+        ip->id = 77;
+        ip->checksum = 0;
+        ip->checksum = sl_csum_ipv4_header(ip, 20);
+    } else {
+        struct sl_ipv6 *ip = (struct sl_ipv6 *)(bytes + 14);
+        *(struct sl_ipv6_fragment *)(bytes + 54) = (struct sl_ipv6_fragment){
+            .next = ip->next, .offset = sl_be16_of((uint16_t)(from | more)), .id = sl_be32_of(99)};
+        ip->next = IPPROTO_FRAGMENT;
+        ip->payload_len = sl_be16_of((uint16_t)(room + len));
+    }
+    return harness_frame(bytes, (uint32_t)(front + room + len));
+}
+
+// The segment in three fragments, each received by another worker.
+static void send_cut(struct harness *h, struct peer *peer, uint16_t len)
+{
+    struct rte_mbuf *whole = segment(peer, SL_TCP_ACK | SL_TCP_PSH, len);
+    const uint16_t cuts[] = {0, 40, 400, (uint16_t)(20 + len)};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct rte_mbuf *m = piece_of(whole, cuts[i], cuts[i + 1]);
+        harness_send_to(h, i % h->worker_count, STAGE_LAN, &m, 1);
+        pass(h, 10);
+        pass(h, 10);
+    }
+    pass(h, 10);
+    rte_pktmbuf_free(whole);
+    peer->snd_nxt += len;
+}
+
+static void fragments_reach_echo(uint32_t workers, const char *src, const char *dst)
+{
+    struct harness *h = begin(workers);
+
+    for (uint16_t i = 0; i < 20; i++) {
+        struct peer peer = {src, dst, (uint16_t)(4000 + i), ECHO, 1000, 0};
+        const uint8_t *payload;
+
+        send_to(h, 0, &peer, SL_TCP_SYN, 0);
+        pass(h, 10);
+        expect_plain(h, &peer, SL_TCP_SYN | SL_TCP_ACK);
+        send_to(h, 0, &peer, SL_TCP_ACK, 0);
+        send_cut(h, &peer, 500);
+        struct rte_mbuf *m = expect(h, &peer, SL_TCP_ACK);
+        assert_int_equal(payload_of(m, &payload), 500);
+        for (unsigned k = 0; k < 500; k++)
+            assert_int_equal(payload[k], (uint8_t)k);
+        rte_pktmbuf_free(m);
+    }
+    assert_int_equal(counted(h, SL_COUNTER_fragment_reassembled), 20);
+    assert_int_equal(counted(h, SL_COUNTER_twin_rx), 0);
+    harness_expect_no_drop(h);
+    end(h);
+}
+
+static void a_segment_in_fragments_is_put_together(void **state)
+{
+    fragments_reach_echo(1, client, own);
+    fragments_reach_echo(3, client, own);
+    fragments_reach_echo(1, client6, own6);
+    fragments_reach_echo(3, client6, own6);
+}
+
+static void fragments_for_the_hosts_ports_stay_fragments(void **state)
+{
+    struct harness *h = begin(2);
+    struct peer ssh = peer_of(4000, 22);
+    unsigned handed = 0;
+
+    send_cut(h, &ssh, 500);
+    for (uint32_t i = 0; i < 2; i++)
+        for (struct rte_mbuf *m; (m = harness_handed(h, i)) != NULL; handed++) {
+            assert_int_equal(handover_of(m)->kind, HANDOVER_TWIN);
+            assert_true(sl_host16(harness_ipv4_of(m)->fragment) & (SL_IPV4_MF | SL_IPV4_OFFSET));
+            rte_pktmbuf_free(m);
+        }
+    assert_int_equal(handed, 3);
+    assert_int_equal(counted(h, SL_COUNTER_fragment_reassembled), 0);
+    end(h);
+}
+
+// No MSS of ours allows it, and no buffer holds it in one piece.
+static void more_than_a_buffer_in_fragments_is_dropped(void **state)
 {
     struct harness *h = begin(1);
     struct peer peer = peer_of(4000, ECHO);
-    struct rte_mbuf *m = segment(&peer, SL_TCP_ACK, 204); // with the TCP header a multiple of 8 bytes
+    struct rte_mbuf *head = segment(&peer, SL_TCP_ACK, 1420), *m;
 
-    harness_ipv4_of(m)->fragment = sl_be16_of(SL_IPV4_MF);
-    harness_fix_checksums(m);
-    harness_send(h, STAGE_LAN, m);
+    head->pkt_len += 1000; // so that it is not the last
+    m = piece_of(head, 0, 1440);
+    harness_send_to(h, 0, STAGE_LAN, &m, 1);
+    head->pkt_len -= 1000;
+    for (uint16_t i = 1; i < 4; i++) {
+        m = piece_of(head, 0, 1440);
+        harness_ipv4_of(m)->fragment = sl_be16_of((uint16_t)(i * 180 | (i < 3 ? SL_IPV4_MF : 0)));
+        harness_ipv4_of(m)->checksum = 0;
+        harness_ipv4_of(m)->checksum = sl_csum_ipv4_header(harness_ipv4_of(m), 20);
+        harness_send_to(h, 0, STAGE_LAN, &m, 1);
+    }
+    rte_pktmbuf_free(head);
     harness_expect_drop(h, endpoint_malformed);
     end(h);
 }
@@ -555,7 +662,9 @@ int main(void)
         cmocka_unit_test(a_segment_with_a_wrong_checksum_is_dropped),
         cmocka_unit_test(a_cookie_is_good_at_every_worker_and_echo_answers_the_syn),
         cmocka_unit_test(fast_open_goes_off_and_on_with_the_config),
-        cmocka_unit_test(a_first_fragment_is_dropped),
+        cmocka_unit_test(a_segment_in_fragments_is_put_together),
+        cmocka_unit_test(fragments_for_the_hosts_ports_stay_fragments),
+        cmocka_unit_test(more_than_a_buffer_in_fragments_is_dropped),
         cmocka_unit_test(discard_acknowledges_and_says_nothing),
         cmocka_unit_test(chargen_sends_lines_of_printable_text),
         cmocka_unit_test(connections_of_a_service_that_is_gone_are_reset),

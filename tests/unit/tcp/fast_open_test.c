@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP Fast Open on the server's side (RFC 7413): who gets a cookie, what a SYN with one may bring, what is sent before the
-// handshake has ended, and how many of these there may be.
+// TCP Fast Open on the server's side (RFC 7413): who gets a cookie, what a SYN with one may bring, what is sent before
+// the handshake has ended, and how many of these there may be.
 #include <string.h>
 #include "script.h"
 
@@ -351,7 +351,7 @@ static void a_tuple_that_waits_is_opened_again_with_its_data(void **state)
     rig_free(rig);
 }
 
-// ---- what is sent before the handshake has ended ----------------------------------------------------------------------
+// ---- what is sent before the handshake has ended -----------------------------------------------------------------
 static void rfc7413_4_2_2_the_answer_goes_out_behind_the_syn_ack(void **state)
 {
     struct sl_tcp_options options = fast();
@@ -461,7 +461,7 @@ static void closing_with_bytes_unread_resets(void **state)
     rig_free(rig);
 }
 
-// ---- repetition -------------------------------------------------------------------------------------------------------
+// ---- repetition ---------------------------------------------------------------------------------------------------
 static void rfc7413_4_2_2_only_the_syn_ack_is_repeated_and_without_the_option(void **state)
 {
     struct sl_tcp_options options = fast();
@@ -475,7 +475,8 @@ static void rfc7413_4_2_2_only_the_syn_ack_is_repeated_and_without_the_option(vo
     rig_send(rig, conn, 0, 400);
     rig_expect(rig, ACK | PSH, 1, 400, 101);
     for (unsigned i = 0; i < 3; i++) {
-        assert_in_range(rig_wait_out(rig, 10 * RIG_S), (1 << i) * RIG_S - 2 * RIG_MS, (1 << i) * RIG_S + 2 * RIG_MS);
+        assert_in_range(rig_wait_out(rig, 10 * RIG_S), (1 << i) * RIG_S - 2 * RIG_MS,
+                        (1 << i) * RIG_S + 2 * RIG_MS);
         out = rig_expect(rig, SYN | ACK, 0, 0, 101);
         assert_false(out->options.present & TCP_OPTION_TFO);
         rig_expect_none(rig);
