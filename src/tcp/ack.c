@@ -213,6 +213,8 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
         tcp_rtt_sample(conn, rtt, sample.now_us);
         conn->backoff = conn->rtx == TCP_RTX_PERSIST ? conn->backoff : 0; // RFC 6298 section 5.7
     }
+    if (tcp_has(conn, TCP_RATED) && tcp_has(conn, TCP_SACK_ON))
+        tcp_rate_count(conn, &sample);
     note_ecn_echo(tcp, conn, in, &sample);
     tcp_tlp_ack(tcp, conn, in->ack, &sample);
     tcp_recovery_ack(tcp, conn, options, &sample);
