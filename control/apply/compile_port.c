@@ -129,6 +129,7 @@ static struct sl_settings settings_of(const struct sl_config *config)
         .neighbor_reachable_ms = NEIGHBOR_REACHABLE_MS,
         .fragment_timeout_ms = FRAGMENT_TIMEOUT_MS,
         .tcp_connections = config->tcp.connections,
+        .tcp_congestion = (uint32_t)config->tcp.congestion,
     };
     return settings;
 }

@@ -160,6 +160,15 @@ static uint16_t mtu_for(const struct sl_own_endpoint *says, uint16_t mtu)
     return sl_ip_is_v4(&says->address) ? mtu : RTE_MAX(mtu, (uint16_t)MTU_V6);
 }
 
+static const char *congestion_name(uint32_t congestion)
+{
+    static const char *const names[] = {[SL_TCP_CONGESTION_CUBIC] = "cubic",
+                                        [SL_TCP_CONGESTION_NEWRENO] = "newreno",
+                                        [SL_TCP_CONGESTION_BBR] = "bbr"};
+
+    return congestion < SL_TCP_CONGESTIONS ? names[congestion] : names[SL_TCP_CONGESTION_CUBIC];
+}
+
 static bool service_listen(struct endpoint *endpoint, struct endpoint_service *service)
 {
     const struct sl_own_endpoint *says = &service->says;
@@ -167,6 +176,7 @@ static bool service_listen(struct endpoint *endpoint, struct endpoint_service *s
 
     sl_tcp_options_default(&options);
     options.mtu = mtu_for(says, endpoint->mtu);
+    options.congestion = congestion_name(endpoint->congestion);
     options.rx_bytes = options.tx_bytes = CONN_BYTES;
     options.keepalive_idle_ms = says->idle_s * 1000;
     options.backlog = endpoint->connections / 4;
@@ -201,10 +211,10 @@ static void service_close(struct endpoint *endpoint, uint16_t i)
 
 // What a listener gave its connections they keep; those that come get what holds now.
 static void service_adjust(struct endpoint *endpoint, uint16_t i, const struct sl_own_endpoint *says,
-                           bool mtu)
+                           bool changed)
 {
     struct endpoint_service *service = &endpoint->service[i];
-    bool again = mtu || service->says.idle_s != says->idle_s;
+    bool again = changed || service->says.idle_s != says->idle_s;
 
     service->says = *says;
     if (!again)
@@ -215,7 +225,7 @@ static void service_adjust(struct endpoint *endpoint, uint16_t i, const struct s
         service_close(endpoint, i);
 }
 
-static void services_close(struct endpoint *endpoint, const struct tables *tables, bool mtu)
+static void services_close(struct endpoint *endpoint, const struct tables *tables, bool changed)
 {
     for (uint16_t i = 0; i < ENDPOINT_SERVICES; i++) {
         struct endpoint_service *service = &endpoint->service[i];
@@ -223,7 +233,7 @@ static void services_close(struct endpoint *endpoint, const struct tables *table
             service->says.kind == SL_ENDPOINT_NONE ? NULL : wanted(tables, &service->says);
 
         if (says)
-            service_adjust(endpoint, i, says, mtu);
+            service_adjust(endpoint, i, says, changed);
         else if (service->says.kind != SL_ENDPOINT_NONE)
             service_close(endpoint, i);
     }
@@ -246,8 +256,9 @@ void endpoint_tables_taken(struct worker *worker)
 
     if (endpoint == NULL)
         return;
-    bool changed = mtu != endpoint->mtu;
+    bool changed = mtu != endpoint->mtu || tables->settings->tcp_congestion != endpoint->congestion;
     endpoint->mtu = mtu;
+    endpoint->congestion = tables->settings->tcp_congestion;
     services_close(endpoint, tables, changed);
     memset(endpoint->ports, 0, sizeof(endpoint->ports));
     for (uint32_t i = 0; i < tables->endpoint_count; i++) {

@@ -29,6 +29,7 @@ struct endpoint {
     uint32_t connections;             // that the engine holds
     uint16_t port_in;                 // by which it was last heard: what its own packets are counted with
     uint16_t mtu;                     // the smallest of the ports'
+    uint32_t congestion;              // enum sl_tcp_congestion, of connections to come
     bool listening;                   // there are services
     bool fed;                         // since the last pass
     uint64_t deadline_us;             // of the engine, after the last pass

@@ -235,6 +235,7 @@ struct sl_config_endpoint {
 
 struct sl_config_tcp {
     uint32_t connections; // default 65536
+    int congestion;       // enum sl_tcp_congestion, default cubic
 };
 
 struct sl_config {

@@ -30,11 +30,20 @@ const struct sl_key sl_endpoint_keys[] = {
     {0},
 };
 
+static const struct sl_word congestion_words[] = {{"cubic", SL_TCP_CONGESTION_CUBIC},
+                                                  {"newreno", SL_TCP_CONGESTION_NEWRENO},
+                                                  {"bbr", SL_TCP_CONGESTION_BBR}};
+
 const struct sl_key sl_tcp_keys[] = {
     {"connections", SL_KEY_UINT, SL_FIELD(sl_config_tcp, connections), .min = 64, .max = 16777216,
      .fallback = 65536, .unit = "connections", .example = "65536",
      .help = "TCP connections of the gateway's own that can be open at once, over all workers. Read when the "
              "data "
              "plane starts."},
+    {"congestion", SL_KEY_ENUM, SL_FIELD(sl_config_tcp, congestion), .fallback = SL_TCP_CONGESTION_CUBIC,
+     SL_WORDS(congestion_words), .example = "bbr",
+     .help = "How fast connections that begin from now on send. `cubic`: as most hosts do (RFC 9438); `newreno`: as "
+             "hosts once did (RFC 5681); `bbr`: by a model of the path instead of by losses "
+             "(draft-ietf-ccwg-bbr), for paths that lose what no queue dropped."},
     {0},
 };

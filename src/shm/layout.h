@@ -126,6 +126,13 @@ struct sl_own_endpoint { // TCP that the data plane itself speaks, at an address
 };
 static_assert(sizeof(struct sl_own_endpoint) == 64, "a line");
 
+enum sl_tcp_congestion {
+    SL_TCP_CONGESTION_CUBIC,   // RFC 9438
+    SL_TCP_CONGESTION_NEWRENO, // RFC 5681
+    SL_TCP_CONGESTION_BBR,     // draft-ietf-ccwg-bbr
+    SL_TCP_CONGESTIONS
+};
+
 struct sl_settings { /* w: control, before publishing  r: data plane */
     uint64_t flow_capacity; // flows in all, over all workers; read when the data plane starts
     uint32_t neighbor_capacity;
@@ -134,7 +141,8 @@ struct sl_settings { /* w: control, before publishing  r: data plane */
     uint32_t neighbor_reachable_ms; // RFC 4861 section 10
     uint32_t fragment_timeout_ms;
     uint32_t tcp_connections; // of endpoints, over all workers; read when the data plane starts
-    uint32_t pad[6];
+    uint32_t tcp_congestion;  // enum sl_tcp_congestion, of endpoints' connections from now on; unknown: CUBIC
+    uint32_t pad[5];
 };
 static_assert(sizeof(struct sl_settings) == 56, "settings");
 

@@ -9,7 +9,7 @@
 
 #define SL_SHM_MAGIC  0x00656369756c73ULL // "sluice\0\0", little-endian
 #define SL_SHM_MAJOR  1
-#define SL_SHM_MINOR  3
+#define SL_SHM_MINOR  4
 #define SL_CACHE_LINE 64
 
 #define SL_MAX_WORKERS    64

@@ -137,7 +137,7 @@ enum sl_tcp_state { // RFC 9293 section 3.3.2
 };
 
 struct sl_tcp_options {        // of a listener's connections or of one; sl_tcp_options_default() first
-    const char *congestion;    // "cubic", "newreno"
+    const char *congestion;    // "cubic", "newreno", "bbr"; the last paces whatever `pacing` says
     uint32_t rx_bytes;         // receive window at most
     uint32_t rx_initial_bytes; // what it begins with; grows with what the reader takes in a round trip
     uint32_t tx_bytes; // charge of what is queued or not acknowledged: sl_tcp_send says -EAGAIN from there on

@@ -61,6 +61,8 @@ static int congestion_set(struct door *door, const char *text)
         door->options.congestion = "cubic";
     else if (strcmp(text, "newreno") == 0 || strcmp(text, "reno") == 0)
         door->options.congestion = "newreno";
+    else if (strcmp(text, "bbr") == 0)
+        door->options.congestion = "bbr";
     else
         return -EINVAL;
     return 0;

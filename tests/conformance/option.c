@@ -158,6 +158,8 @@ static int congestion_set(struct door_socket *s, const char *name, socklen_t len
     else if ((len >= 4 && strncmp(name, "reno", len) == 0) ||
              (len >= 7 && strncmp(name, "newreno", len) == 0))
         s->options.congestion = "newreno";
+    else if (len >= 3 && strncmp(name, "bbr", len) == 0)
+        s->options.congestion = "bbr";
     else
         return -ENOENT;
     return s->conn ? -EBUSY : 0; // the engine keeps what a connection began with

@@ -2,7 +2,7 @@
 // Endpoints through the whole pipeline: a client's segments in, the gateway's out, by one and by several workers.
 #include "stage.h"
 #include <netinet/in.h>
-#include "endpoint/endpoint.h"
+#include "endpoint/inside.h"
 #include "wire/headers.h"
 #include "worker/loop.h"
 
@@ -348,6 +348,41 @@ static void a_ports_new_mtu_holds_for_new_connections_and_cuts_none(void **state
     end(h);
 }
 
+static const char *congestion_of(struct harness *h, const struct peer *peer)
+{
+    const struct endpoint *endpoint = h->worker[0]->endpoint;
+    struct sl_tcp_info info;
+
+    for (uint32_t i = 0; i < endpoint->connections; i++) {
+        if (!endpoint->conn[i].conn)
+            continue;
+        sl_tcp_info(endpoint->conn[i].conn, &info);
+        if (info.remote_port == htons(peer->sport))
+            return info.congestion;
+    }
+    return NULL;
+}
+
+static void a_new_congestion_control_holds_for_new_connections(void **state)
+{
+    struct harness *h = begin(1);
+    struct peer before = peer_of(4000, ECHO), after = peer_of(4001, ECHO), later = peer_of(4002, ECHO);
+
+    shake_hands(h, 0, &before);
+    h->port_table.settings.tcp_congestion = SL_TCP_CONGESTION_BBR;
+    tables_take(h);
+    shake_hands(h, 0, &after);
+    assert_string_equal(congestion_of(h, &before), "cubic");
+    assert_string_equal(congestion_of(h, &after), "bbr");
+    send_to(h, 0, &after, SL_TCP_ACK | SL_TCP_PSH, 10);
+    expect_plain(h, &after, SL_TCP_ACK);
+    h->port_table.settings.tcp_congestion = SL_TCP_CONGESTIONS; // of a newer control plane
+    tables_take(h);
+    shake_hands(h, 0, &later);
+    assert_string_equal(congestion_of(h, &later), "cubic");
+    end(h);
+}
+
 static void a_connection_past_the_limit_is_reset(void **state)
 {
     struct harness *h = begin(1);
@@ -429,6 +464,7 @@ int main(void)
         cmocka_unit_test(connections_of_a_service_that_is_gone_are_reset),
         cmocka_unit_test(a_service_that_stays_keeps_its_connections),
         cmocka_unit_test(a_ports_new_mtu_holds_for_new_connections_and_cuts_none),
+        cmocka_unit_test(a_new_congestion_control_holds_for_new_connections),
         cmocka_unit_test(a_connection_past_the_limit_is_reset),
         cmocka_unit_test(a_client_gets_in_by_a_cookie_while_others_never_answer),
         cmocka_unit_test(a_routers_mtu_is_followed),

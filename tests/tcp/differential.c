@@ -5,7 +5,8 @@
 // byte is checked; without a reset both must have all and a clean end. After each segment sl_tcp_check() must hold.
 // A connection that moves nothing for 150 s has stalled. Needs root. Prints a line of counts; 1: something was wrong.
 //     tcp-differential [--connections N] [--at-once N] [--seed N] [--loss PER_MILLE] [--duplicate PER_MILLE]
-//                      [--delay PER_MILLE] [--corrupt PER_MILLE] [--v6] [--newreno] [--no-sack] [--no-timestamps]
+//                      [--delay PER_MILLE] [--corrupt PER_MILLE] [--v6] [--congestion NAME] [--no-sack]
+//                      [--no-timestamps]
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -633,7 +634,7 @@ static void read_arguments(int argc, char **argv)
     static const struct option long_options[] = {
         {"connections", 1, 0, 'c'}, {"at-once", 1, 0, 'a'}, {"seed", 1, 0, 's'},    {"loss", 1, 0, 'l'},
         {"duplicate", 1, 0, 'd'},   {"delay", 1, 0, 'e'},   {"corrupt", 1, 0, 'x'}, {"v6", 0, 0, '6'},
-        {"newreno", 0, 0, 'n'},     {"no-sack", 0, 0, 'S'}, {"no-timestamps", 0, 0, 'T'}, {0}};
+        {"congestion", 1, 0, 'n'},  {"no-sack", 0, 0, 'S'}, {"no-timestamps", 0, 0, 'T'}, {0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -648,7 +649,7 @@ static void read_arguments(int argc, char **argv)
         case 'e': want.delay = value; break;
         case 'x': want.corrupt = value; break;
         case '6': want.v6 = true; break;
-        case 'n': options.congestion = "newreno"; break;
+        case 'n': options.congestion = optarg; break;
         case 'S': options.sack = false; break;
         case 'T': options.timestamps = false; break;
         default: exit(64);

@@ -4,7 +4,8 @@
 // this program's path in between, in real time: a queue that drains at the rate and drops at its end, half the round trip
 // each way, losses at random on the way of the data. Needs root. Prints bits per second of what each flow delivered.
 //     tcp-race [--sender ours|kernel]... [--rate MBIT] [--rtt MS] [--loss PER_100000] [--seconds N] [--seed N]
-//              [--congestion cubic|newreno]      a flow for each --sender given; one of ours without any
+//              [--congestion cubic|newreno|bbr]  a flow for each --sender given; one of ours without any. The kernel has
+//              its default where it does not know the name
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

@@ -58,7 +58,7 @@ static void ports_are_what_the_config_says(void **state)
              "flow: {capacity: 65536}\n"
              "endpoints: [{name: sink, kind: discard, port: 9, addresses: ['2001:db8::1'], connections: 5, idle: 0},"
              "            {name: probe, kind: echo, port: 7}]\n"
-             "tcp: {connections: 1000}\n");
+             "tcp: {connections: 1000, congestion: bbr}\n");
     struct slots slots = {0};
     struct image image;
     struct sl_error error;
@@ -87,6 +87,7 @@ static void ports_are_what_the_config_says(void **state)
     assert_int_equal(table->settings.flow_capacity, 65536);
     const struct sl_own_endpoint *endpoint = (const void *)(image.bytes + table->endpoint_offset);
     assert_int_equal(table->settings.tcp_connections, 1000);
+    assert_int_equal(table->settings.tcp_congestion, SL_TCP_CONGESTION_BBR);
     assert_int_equal(table->endpoint_count, 3); // one address, and any of either family
     assert_string_equal(endpoint[0].name, "sink");
     assert_int_equal(endpoint[0].kind, SL_ENDPOINT_DISCARD);
