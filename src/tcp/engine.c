@@ -9,6 +9,7 @@
 
 static_assert(sizeof(union tcp_item) == 32, "items are many");
 static_assert(sizeof(struct tcp_record) == 40, "records are many");
+static_assert(sizeof(struct tcp_rate_sent) == 24, "one for each record, where rates are sampled");
 static_assert(sizeof(struct tcp_time_wait) <= 112, "TIME-WAITs are many");
 
 static void *map(struct sl_tcp_engine *tcp, size_t size)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bulk transfers over an emulated path, on virtual time: a bottleneck of one rate with a drop-tail queue, random loss before
-// it, and a delay; acknowledgements come back over the delay alone. The same scene gives the same result.
+// Bulk transfers over an emulated path, on virtual time: a bottleneck of one rate with a drop-tail queue, random loss
+// before it, and a delay; acknowledgements come back over the delay alone. The same scene gives the same result.
 #ifndef TCP_BOTTLENECK_H
 #define TCP_BOTTLENECK_H
 
