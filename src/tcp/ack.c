@@ -192,7 +192,7 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
                                                    options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
                                     .tsecr = options->tsecr,
                                     .has_data = in->payload.len != 0};
-    bool rated = tcp_has(conn, TCP_RATED);
+    bool rated = tcp_rated(conn);
     uint8_t before = conn->recovery;
     uint64_t rtt;
 

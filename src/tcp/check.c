@@ -140,7 +140,7 @@ static const char *check_rates(const struct sl_tcp_engine *tcp, const struct tcp
 {
     const struct tcp_rate *rate = conn->cc.rate;
 
-    if (!tcp_has(conn, TCP_RATED))
+    if (!tcp_rated(conn))
         return NULL;
     MUST(conn->cc.ops->state_bytes != 0);
     MUST(!tcp_synchronized(conn) || rate->pacing_bps != 0);
@@ -182,7 +182,7 @@ static const char *check_engine(const struct sl_tcp_engine *tcp)
         tx += conn->tx_charge;
         records += conn->n_sent;
         connections++;
-        models += tcp_has(conn, TCP_RATED);
+        models += tcp_rated(conn);
     }
     MUST(tcp->rx_charge == rx);
     MUST(tcp->tx_charge == tx);

@@ -239,7 +239,7 @@ void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     uint32_t index = tcp_conn_index(tcp, conn);
 
     tcp_profile_put(tcp, conn->options);
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         tcp_pool_put(&tcp->models, (uint32_t)(((uint8_t *)conn->cc.rate - tcp->models.base) / tcp->models.size));
     conn->flags = 0;
     if (!conn->event_listed && !conn->output_listed)

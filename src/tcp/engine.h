@@ -359,6 +359,12 @@ static inline bool tcp_has(const struct tcp_conn *conn, uint32_t flags)
     return conn->flags & flags;
 }
 
+// Is asked at every segment, and mostly in vain.
+static inline bool tcp_rated(const struct tcp_conn *conn)
+{
+    return __builtin_expect(conn->flags & TCP_RATED, 0);
+}
+
 static inline bool tcp_is_v4(const struct tcp_conn *conn)
 {
     return sl_ip_is_v4(&conn->tuple.remote);
