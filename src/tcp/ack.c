@@ -213,7 +213,7 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
                    const struct tcp_options *options, bool *fin_acked)
 {
     struct tcp_ack_sample sample;
-    bool window_changed;
+    bool window_changed, rated = tcp_rated(conn);
     uint8_t before = conn->recovery;
     uint64_t rtt;
 
@@ -224,7 +224,7 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
         return true;
     sample_begin(&sample, tcp, conn, in, options);
     sample.window_changed = window_changed;
-    if (tcp_has(conn, TCP_RATED))
+    if (rated)
         tcp_rate_begin(conn, sample.now_us);
     if (tcp_has(conn, TCP_SACK_ON) && options->present & TCP_OPTION_SACK)
         tcp_scoreboard_sack(tcp, conn, options, in->ack, &sample);
@@ -237,12 +237,14 @@ bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
         tcp_rtt_sample(conn, rtt, sample.now_us);
         conn->backoff = conn->rtx == TCP_RTX_PERSIST ? conn->backoff : 0; // RFC 6298 section 5.7
     }
+    if (rated && tcp_has(conn, TCP_SACK_ON))
+        tcp_rate_count(conn, &sample);
     note_ecn_echo(tcp, conn, in, &sample);
     tcp_tlp_ack(tcp, conn, in->ack, &sample);
     tcp_recovery_ack(tcp, conn, options, &sample);
     if (tcp_has(conn, TCP_MTU_PROBE_OUT))
         tcp_mtu_probe_ack(tcp, conn);
-    if (tcp_has(conn, TCP_RATED))
+    if (rated)
         tcp_rate_ack(conn, &sample);
     else
         grow(conn, &sample, before);

@@ -258,7 +258,7 @@ int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, ui
     uint32_t index;
 
     tcp->now_us = now_us;
-    if (tcp_has(conn, TCP_RATED) && tcp_synchronized(conn))
+    if (tcp_rated(conn) && tcp_synchronized(conn))
         tcp_rate_check(conn, now_us);
     if (!may_queue(conn))
         return conn->state == SL_TCP_CLOSED && conn->error ? conn->error : -EPIPE;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // BBR, see cc_bbr.h: what the table calls, and what comes out of the model, window and pacing rate.
 #include "tcp/cc_bbr.h"
+#include <assert.h>
 #include <string.h>
+
+static_assert(sizeof(struct tcp_bbr) <= 400, "one for each connection that uses it");
 
 #define PACING_MARGIN 1u  // percent
 #define QUANTUM_US    64u // a tick of the wheel: what goes out at once was due within it

@@ -145,7 +145,7 @@ static const char *check_rates(const struct sl_tcp_engine *tcp, const struct tcp
 {
     const struct tcp_rate *rate = conn->cc.rate;
 
-    if (!tcp_has(conn, TCP_RATED))
+    if (!tcp_rated(conn))
         return NULL;
     MUST(conn->cc.ops->state_bytes != 0);
     MUST(!tcp_synchronized(conn) || rate->pacing_bps != 0);
@@ -212,7 +212,7 @@ static const char *check_engine(const struct sl_tcp_engine *tcp)
         tx += conn->tx_charge;
         records += conn->n_sent;
         connections++;
-        models += tcp_has(conn, TCP_RATED);
+        models += tcp_rated(conn);
     }
     for (uint32_t i = 0; i < tcp->config.listeners; i++) {
         const char *wrong = tcp->listeners[i].in_use ? check_listener(tcp, i) : NULL;

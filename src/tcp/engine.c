@@ -18,6 +18,7 @@ static_assert(offsetof(struct tcp_conn, rcv_nxt) == 1 * TCP_CONN_LINE &&
                   offsetof(struct tcp_conn, srtt_us) == 6 * TCP_CONN_LINE &&
                   offsetof(struct tcp_conn, cc) == 7 * TCP_CONN_LINE,
               "fields that are used together lie in a line of their own");
+static_assert(sizeof(struct tcp_rate_sent) == 24, "one for each record, where rates are sampled");
 static_assert(sizeof(struct tcp_time_wait) <= 112, "TIME-WAITs are many");
 
 static void *map(struct sl_tcp_engine *tcp, size_t size)
@@ -250,7 +251,7 @@ void tcp_conn_free(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     uint32_t index = tcp_conn_index(tcp, conn);
 
     tcp_profile_put(tcp, conn->options);
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         tcp_pool_put(&tcp->models, (uint32_t)(((uint8_t *)conn->cc.rate - tcp->models.base) / tcp->models.size));
     conn->flags = 0;
     if (!conn->event_listed && !conn->output_listed)

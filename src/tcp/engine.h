@@ -404,6 +404,12 @@ static inline bool tcp_has(const struct tcp_conn *conn, uint32_t flags)
     return conn->flags & flags;
 }
 
+// Is asked at every segment, and mostly in vain.
+static inline bool tcp_rated(const struct tcp_conn *conn)
+{
+    return __builtin_expect(conn->flags & TCP_RATED, 0);
+}
+
 static inline bool tcp_is_v4(const struct tcp_conn *conn)
 {
     return sl_ip_is_v4(&conn->tuple.remote);
@@ -610,6 +616,7 @@ void tcp_rate_sent(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struc
 void tcp_rate_split(struct sl_tcp_engine *tcp, const struct tcp_record *record, const struct tcp_record *rest);
 void tcp_rate_delivered(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_record *record);
 void tcp_rate_lost(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct tcp_record *record);
+void tcp_rate_count(struct tcp_conn *conn, const struct tcp_ack_sample *ack); // what was delivered, before losses are found
 void tcp_rate_ack(struct tcp_conn *conn, const struct tcp_ack_sample *ack); // the sample, and the algorithm's turn
 
 // ---- receive.c, reassemble.c ----------------------------------------------------------------------------------------

@@ -191,7 +191,8 @@ static bool paced(struct tcp_conn *conn, uint64_t now_us)
 }
 
 // Rates are of payload, and what is sent at a rate other than meant would be measured as the path's: nanoseconds count.
-static void pace_exactly(struct tcp_conn *conn, uint32_t len)
+// Apart, for who does not pace so.
+__attribute__((noinline)) static void pace_exactly(struct tcp_conn *conn, uint32_t len)
 {
     uint64_t ns = (uint64_t)len * 1000 * TCP_S / conn->rate_bps + conn->cc.rate->pace_rest_ns;
 
@@ -206,7 +207,7 @@ static void pace(struct tcp_conn *conn, uint64_t now_us, uint32_t len)
         return;
     if (conn->pace_us + TCP_MS < now_us)
         conn->pace_us = now_us - TCP_MS;
-    if (tcp_has(conn, TCP_RATED)) {
+    if (tcp_rated(conn)) {
         pace_exactly(conn, len);
         return;
     }
@@ -407,6 +408,8 @@ static bool send_new(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t 
         fin_sent(tcp, conn);
     }
     conn->snd_nxt += len + fin;
+    if (tcp_rated(conn))
+        tcp_rate_sent(tcp, conn, tcp_record_at(tcp, index), tcp_pipe(conn), conn->sent_head == index);
     if (probe) {
         conn->flags |= TCP_MTU_PROBE_OUT;
         conn->mtu_probe_end = conn->snd_nxt;
@@ -428,7 +431,7 @@ static void restart_after_idle(struct tcp_conn *conn, uint64_t now_us)
 {
     uint64_t idle = now_us - conn->sent_us;
 
-    if (tcp_has(conn, TCP_RATED)) {
+    if (tcp_rated(conn)) {
         if (conn->sent_head == TCP_NONE && conn->cc.rate->limited_until)
             conn->cc.ops->idle(&conn->cc, now_us, idle);
         tcp_pace_rate(conn);

@@ -105,22 +105,31 @@ static void make_up(const struct tcp_conn *conn, struct tcp_rate *rate, struct t
     sample->rate_bps = tcp_min_u64(sample->delivered * TCP_S / interval_us, TCP_RATE_MAX_BPS);
 }
 
+// What tells of losses counts as delivered before them. Without SACK what duplicates stood for is found out along with them.
+void tcp_rate_count(struct tcp_conn *conn, const struct tcp_ack_sample *ack)
+{
+    struct tcp_rate *rate = conn->cc.rate;
+    int32_t delivered = (int32_t)(conn->snd_una + conn->sacked - ack->prior_una - ack->prior_sacked);
+    uint32_t counted = rate->sample.newly_acked;
+
+    if (delivered <= 0 || (uint32_t)delivered <= counted)
+        return;
+    rate->sample.newly_acked = (uint32_t)delivered;
+    rate->delivered += (uint32_t)delivered - counted;
+    rate->delivered_us = ack->now_us;
+}
+
 void tcp_rate_ack(struct tcp_conn *conn, const struct tcp_ack_sample *ack)
 {
     struct tcp_rate *rate = conn->cc.rate;
     struct tcp_rate_sample *sample = &rate->sample;
-    int32_t delivered = (int32_t)(conn->snd_una + conn->sacked - ack->prior_una - ack->prior_sacked);
     struct tcp_cc_ack to_cc = {.now_us = ack->now_us, .srtt_us = conn->srtt_us, .rate = sample};
 
-    sample->newly_acked = delivered > 0 ? (uint32_t)delivered : 0;
+    tcp_rate_count(conn, ack);
     sample->newly_lost = conn->lost_total - ack->prior_lost;
     sample->in_flight = tcp_pipe(conn);
     sample->window_full = rate->window_full;
     rate->window_full = false;
-    if (sample->newly_acked) {
-        rate->delivered += sample->newly_acked;
-        rate->delivered_us = ack->now_us;
-    }
     if (rate->limited_until && rate->delivered > rate->limited_until)
         rate->limited_until = 0;
     if (sample->any)

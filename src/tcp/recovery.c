@@ -88,7 +88,7 @@ static void leave(struct sl_tcp_engine *tcp, struct tcp_conn *conn, bool to_ssth
     conn->recover_set = true;
     if (tcp_has(conn, TCP_SACK_ON))
         conn->high_seq = conn->snd_nxt; // for so long a DSACK may still tell that it was for nothing
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         conn->cc.ops->recovered(&conn->cc, tcp->now_us);
     tcp_trace_add(tcp, conn, TCP_TRACE_RECOVERED, 0, in_segments(conn, conn->cc.cwnd));
 }
@@ -320,7 +320,7 @@ void tcp_recovery_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const st
             enter_recovery(tcp, conn, sample);
     }
     conn->mtu_probe_lost = 0;
-    if (conn->recovery == TCP_OPEN || conn->recovery == TCP_LOSS || tcp_has(conn, TCP_RATED))
+    if (conn->recovery == TCP_OPEN || conn->recovery == TCP_LOSS || tcp_rated(conn))
         return;
     delivered = conn->snd_una + conn->sacked - sample->prior_una - sample->prior_sacked;
     if ((int32_t)delivered < 0)

@@ -71,7 +71,7 @@ void tcp_pace_rate(struct tcp_conn *conn)
 {
     uint64_t percent = conn->cc.cwnd < conn->cc.ssthresh / 2 ? 200 : 120;
 
-    if (tcp_has(conn, TCP_RATED)) {
+    if (tcp_rated(conn)) {
         conn->rate_bps = conn->cc.rate->pacing_bps;
         return;
     }

@@ -74,8 +74,6 @@ uint32_t tcp_record_add(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32
     conn->sent_tail = index;
     conn->n_sent++;
     timed_append(tcp, conn, record);
-    if (tcp_has(conn, TCP_RATED))
-        tcp_rate_sent(tcp, conn, record, tcp_pipe(conn) + bytes_of(record), conn->sent_head == index);
     return index;
 }
 
@@ -132,7 +130,7 @@ void tcp_record_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct tc
     account(conn, record, -1);
     record->flags = (uint8_t)((record->flags & ~TCP_SENT_RETRANS) | TCP_SENT_LOST);
     account(conn, record, 1);
-    if (tcp_has(conn, TCP_RATED) && news)
+    if (tcp_rated(conn) && news)
         tcp_rate_lost(tcp, conn, record);
     if (!tcp_has(conn, TCP_SACK_ON)) // counted duplicates are of no record: they give way
         conn->sacked = tcp_min_u32(conn->sacked, conn->snd_nxt - conn->snd_una - conn->lost);
@@ -152,7 +150,7 @@ void tcp_record_sent_again(struct sl_tcp_engine *tcp, struct tcp_conn *conn, str
     if (record->sends < UINT8_MAX)
         record->sends++;
     timed_append(tcp, conn, record);
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         tcp_rate_sent(tcp, conn, record, tcp_pipe(conn), false);
 }
 
@@ -243,7 +241,7 @@ bool tcp_record_split(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct t
     record->end = at;
     record->flags &= (uint8_t)~TCP_SENT_FIN;
     conn->n_sent++;
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         tcp_rate_split(tcp, record, rest);
     conn->n_sacked += !!(rest->flags & TCP_SENT_SACKED);
     if (rest->flags & TCP_SENT_TIMED) { // right behind its first half
@@ -279,8 +277,6 @@ static void note_delivery(struct tcp_conn *conn, const struct tcp_record *record
     }
     conn->fack = tcp_seq_max(conn->fack, record->end);
     tcp_rack_update(conn, record, sample);
-    if (tcp_has(conn, TCP_RATED))
-        tcp_rate_delivered(conn->engine, conn, record);
 }
 
 void tcp_scoreboard_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t ack,
@@ -290,8 +286,11 @@ void tcp_scoreboard_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32
         struct tcp_record *record = tcp_record_at(tcp, conn->sent_head);
 
         if (tcp_seq_le(record->end, ack)) {
-            if (!(record->flags & TCP_SENT_SACKED))
+            if (!(record->flags & TCP_SENT_SACKED)) {
                 note_delivery(conn, record, sample, false);
+                if (tcp_rated(conn))
+                    tcp_rate_delivered(tcp, conn, record);
+            }
             record_free(tcp, conn, conn->sent_head);
             continue;
         }
@@ -312,6 +311,8 @@ static void record_sack(struct sl_tcp_engine *tcp, struct tcp_conn *conn, struct
     if (record->flags & TCP_SENT_SACKED)
         return;
     note_delivery(conn, record, sample, true);
+    if (tcp_rated(conn))
+        tcp_rate_delivered(tcp, conn, record);
     timed_remove(tcp, conn, record);
     account(conn, record, -1);
     record->flags = (uint8_t)((record->flags & ~(TCP_SENT_LOST | TCP_SENT_RETRANS)) | TCP_SENT_SACKED);

@@ -110,7 +110,7 @@ static void first_window(struct tcp_conn *conn, uint64_t now_us)
         if (conn->backoff > 1)
             conn->cc.cwnd = conn->snd_mss;
     }
-    if (tcp_has(conn, TCP_RATED))
+    if (tcp_rated(conn))
         conn->cc.ops->begin(&conn->cc, now_us, conn->srtt_us);
     conn->backoff = 0;
 }

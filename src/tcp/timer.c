@@ -143,7 +143,7 @@ static void persist_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, ui
 static void rtx_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us)
 {
     conn->rtx_us = TCP_NEVER;
-    if (tcp_has(conn, TCP_RATED) && tcp_synchronized(conn))
+    if (tcp_rated(conn) && tcp_synchronized(conn))
         tcp_rate_check(conn, now_us);
     switch (conn->rtx) {
     case TCP_RTX_SYN:
