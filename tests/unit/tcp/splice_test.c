@@ -62,7 +62,8 @@ static void carries_megabytes_both_ways(void **state)
     uint64_t before;
 
     triple_spec_default(&spec);
-    spec.gateway_a.rx_initial_bytes = spec.gateway_b.rx_initial_bytes = 16384; // while peeking: edges only grow
+    spec.gateway_a.rx_initial_bytes = spec.gateway_b.rx_initial_bytes =
+        16384; // while peeking: edges only grow
     triple = began(&spec, 4 * MIB, 4 * MIB);
     join_within(triple, RIG_S);
     triple_run(triple, RIG_S / 10, NULL);
@@ -138,7 +139,9 @@ static void numbers_of_both_legs_wrap(void **state)
 
 static void scales_of_windows_may_differ(void **state)
 {
-    static const struct { uint8_t client, a, b, server; } shifts[] = {{0, 14, 0, 3}, {14, 0, 7, 0}, {2, 9, 11, 5}};
+    static const struct {
+        uint8_t client, a, b, server;
+    } shifts[] = {{0, 14, 0, 3}, {14, 0, 7, 0}, {2, 9, 11, 5}};
 
     for (unsigned i = 0; i < 3; i++) {
         struct triple_spec spec;
@@ -253,7 +256,8 @@ static void unlike_options_leave_the_relay_to_go_on(void **state)
 
 // ---- bytes that the gateway has acknowledged --------------------------------------------------------------------
 // The first packets with payload that the gateway itself sends to the server.
-static bool lose_of_gateway(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_of_gateway(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                            uint32_t payload)
 {
     if (wire != TRIPLE_UP_B || payload == 0 || triple->spliced || triple->scratch == 0)
         return false;
@@ -306,7 +310,8 @@ static void a_request_is_sent_again_while_others_pass_it_by(void **state)
     request_is_lost(true, 2);
 }
 
-static bool lose_up_b(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_up_b(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                      uint32_t payload)
 {
     return wire == TRIPLE_UP_B && payload && triple->now_us < triple->scratch;
 }
@@ -348,10 +353,13 @@ static void what_passes_by_a_lost_residue_tells_of_its_loss(void **state)
     triple->client.allowed = 40000;
     deliver_within(triple, 5 * RIG_S);
     assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->timeouts, 0);
+    assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->loss_probes, 0);
+    assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->recoveries, 1);
     triple_free(triple);
 }
 
-static bool lose_all_to_server(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_all_to_server(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                               uint32_t payload)
 {
     return wire == TRIPLE_UP_B && triple->scratch;
 }
@@ -378,9 +386,11 @@ static void a_residue_that_nobody_acknowledges_gives_up_without_a_reset(void **s
 }
 
 // What the client sends again of a request, its acknowledgement lost, lands where the gateway's header stands if it passes.
-static bool lose_acks_to_client(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_acks_to_client(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                                uint32_t payload)
 {
-    return (wire == TRIPLE_DOWN_A && triple->scratch && !(tcp->flags & SL_TCP_SYN) && triple->now_us < triple->scratch) ||
+    return (wire == TRIPLE_DOWN_A && triple->scratch && !(tcp->flags & SL_TCP_SYN) &&
+            triple->now_us < triple->scratch) ||
            lose_up_b(triple, wire, tcp, payload);
 }
 
@@ -610,7 +620,8 @@ static void a_half_closed_pair_is_joined(void **state)
     triple_free(triple);
 }
 
-static bool lose_fin_acks(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_fin_acks(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                          uint32_t payload)
 {
     if (wire == TRIPLE_UP_B && tcp->flags & SL_TCP_FIN)
         triple->scratch = 1;
