@@ -349,3 +349,12 @@ void sl_tcp_splice_answer(const struct sl_tcp_splice *splice, unsigned to, const
         .window = (uint16_t)tcp_min_u32((way->told_edge - way->told_ack) >> back->shift_out, UINT16_MAX)};
     out->options_len = (uint8_t)tcp_options_write(out->options, &options);
 }
+
+void sl_tcp_splice_reset(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
+                         struct sl_tcp_out *out)
+{
+    sl_tcp_splice_answer(splice, to, saved, out);
+    out->flags = SL_TCP_RST | SL_TCP_ACK;
+    out->window = 0;
+    out->options_len = 0;
+}

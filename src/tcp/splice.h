@@ -103,6 +103,10 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
 // payload.
 void sl_tcp_splice_answer(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
                           struct sl_tcp_out *out);
+// The reset that ends the connection of leg `to`, at the very number where its peer takes it (RFC 5961 section 3.2):
+// for a pair that nobody has used for too long, or whose residue has given up. Both legs get one.
+void sl_tcp_splice_reset(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
+                         struct sl_tcp_out *out);
 
 // The flow is to be taken back when the peer of leg `from` has acknowledged `bytes` more than have come from the other
 // until now (the rest of a response: who is asked next may be another). The segment that

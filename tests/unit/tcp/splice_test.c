@@ -688,6 +688,28 @@ static void a_reset_from_either_side_passes_and_ends_the_pair(void **state)
     a_reset_passes_and_ends_the_pair(false);
 }
 
+static bool both_ended(struct triple *triple)
+{
+    return triple->client.ended && triple->server[0].ended;
+}
+
+static void a_pair_given_up_is_reset_on_both_legs(void **state)
+{
+    struct triple_spec spec;
+    struct triple *triple;
+
+    triple_spec_default(&spec);
+    triple = began(&spec, 50000, 50000);
+    join_within(triple, RIG_S);
+    deliver_within(triple, 10 * RIG_S);
+    triple_run(triple, 100 * RIG_S, NULL);
+    triple_reset(triple);
+    triple_run(triple, RIG_S, both_ended);
+    assert_int_equal(triple->client.error, -ECONNRESET);
+    assert_int_equal(triple->server[0].error, -ECONNRESET);
+    triple_free(triple);
+}
+
 static void keepalives_pass_and_are_answered(void **state)
 {
     struct triple_spec spec;
@@ -733,6 +755,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_half_closed_pair_is_joined),
         cmocka_unit_test(a_fin_lost_on_its_way_is_repeated_by_the_endpoint_after_parting),
         cmocka_unit_test(a_reset_from_either_side_passes_and_ends_the_pair),
+        cmocka_unit_test(a_pair_given_up_is_reset_on_both_legs),
         cmocka_unit_test(keepalives_pass_and_are_answered),
     };
 

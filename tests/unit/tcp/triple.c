@@ -446,6 +446,17 @@ int triple_part(struct triple *triple)
     return 0;
 }
 
+void triple_reset(struct triple *triple)
+{
+    struct sl_tcp_out out;
+
+    for (unsigned i = 0; i < 2; i++) {
+        sl_tcp_splice_reset(&triple->splice, i, &triple->saved[i], &out);
+        send(&triple->host[TRIPLE_GATEWAY], &out);
+    }
+    triple->spliced = false;
+}
+
 bool triple_quiet(struct triple *triple)
 {
     struct sl_tcp_saved saved[2] = {triple->saved[0], triple->saved[1]};

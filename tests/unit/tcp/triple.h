@@ -89,6 +89,7 @@ int triple_part(struct triple *triple);
 void triple_backend(struct triple *triple, unsigned backend); // gives up leg 1, connects to another
 // The gateway itself sends the next bytes of the stream that the client reads.
 void triple_answer(struct triple *triple, uint32_t from, uint32_t bytes);
+void triple_reset(struct triple *triple); // a joined pair, on both legs
 bool triple_delivered(struct triple *triple); // both have all, with the first server
 bool triple_closed(struct triple *triple);    // client and server have ended
 // True where all is settled on both legs, so that triple_part() would do.
