@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection comes into an engine from a saved state (join.h), or back to what it left behind there. The state may have
-// lain in shared memory: it is looked at before it is believed.
+// A connection comes into an engine from a saved state (join.h), or back to what it left behind there. The state may
+// have lain in shared memory: it is looked at before it is believed.
 #include <errno.h>
 #include "tcp/engine.h"
 #include "tcp/join.h"
@@ -41,9 +41,10 @@ static bool sound_numbers(const struct sl_tcp_saved *saved)
     uint32_t told = saved->rcv_edge - saved->rcv_nxt, owed = saved->rcv_nxt - saved->rcv_wup;
     bool scaled = has(saved, SL_TCP_SAVED_WSCALE);
 
-    return saved->snd_nxt - saved->snd_una <= TCP_WINDOW_MAX && told <= TCP_WINDOW_MAX && owed <= TCP_WINDOW_MAX &&
-           saved->snd_wnd <= TCP_WINDOW_MAX && saved->max_window <= TCP_WINDOW_MAX && saved->peer_mss &&
-           saved->snd_wscale <= TCP_WSCALE_MAX && saved->rcv_wscale <= TCP_WSCALE_MAX &&
+    return saved->snd_nxt - saved->snd_una <= TCP_WINDOW_MAX && told <= TCP_WINDOW_MAX &&
+           owed <= TCP_WINDOW_MAX && saved->snd_wnd <= TCP_WINDOW_MAX &&
+           saved->max_window <= TCP_WINDOW_MAX && saved->peer_mss && saved->snd_wscale <= TCP_WSCALE_MAX &&
+           saved->rcv_wscale <= TCP_WSCALE_MAX &&
            (scaled || (saved->snd_wscale == 0 && saved->rcv_wscale == 0));
 }
 
@@ -53,8 +54,8 @@ static bool sound(const struct sl_tcp_saved *saved, const struct sl_tcp_options 
 
     return saved->version == SL_TCP_SAVED_VERSION && saved->local_port && saved->remote_port &&
            v4 == sl_ip_is_v4(&saved->remote) && tcp_is_host(&saved->local) && tcp_is_host(&saved->remote) &&
-           saved->path_mtu >= (v4 ? TCP_MTU_MIN : TCP_MTU_MIN_V6) && sound_state(saved) && sound_numbers(saved) &&
-           tcp_options_sound(options, v4);
+           saved->path_mtu >= (v4 ? TCP_MTU_MIN : TCP_MTU_MIN_V6) && sound_state(saved) &&
+           sound_numbers(saved) && tcp_options_sound(options, v4);
 }
 
 // ---- filling ----------------------------------------------------------------------------------------------------
@@ -125,19 +126,23 @@ static void fill_path(struct tcp_conn *conn, const struct sl_tcp_saved *saved, u
         window = (uint32_t)conn->options->initial_window * conn->snd_mss;
     conn->cc.initial_cwnd = window;
     conn->cc.cwnd = tcp_max_u32(tcp_min_u32(saved->cwnd, window), conn->snd_mss);
-    if (saved->ssthresh != UINT32_MAX)
-        conn->cc.ssthresh = tcp_max_u32(tcp_max_u32(saved->ssthresh, saved->cwnd - saved->cwnd / 4), 2u * conn->snd_mss);
+    if (saved->ssthresh != UINT32_MAX && !tcp_rated(conn))
+        conn->cc.ssthresh =
+            tcp_max_u32(tcp_max_u32(saved->ssthresh, saved->cwnd - saved->cwnd / 4), 2u * conn->snd_mss);
     if (saved->srtt_us) {
         tcp_rtt_sample(conn, saved->srtt_us, now_us);
         conn->min_rtt_us = tcp_min_u32(saved->min_rtt_us ? saved->min_rtt_us : UINT32_MAX, conn->srtt_us);
     }
+    if (tcp_rated(conn)) // a model of the path is made anew: rates were not taken while it was away
+        conn->cc.ops->begin(&conn->cc, now_us, conn->srtt_us);
     conn->drs_us = now_us;
     conn->drs_rtt_seq = conn->rcv_nxt;
     conn->drs_rtt_us = conn->srtt_us;
     tcp_pace_rate(conn);
 }
 
-// A FIN that may have been lost is sent again when its time comes; whose copy an acknowledgement answers cannot be told.
+// A FIN that may have been lost is sent again when its time comes; whose copy an acknowledgement answers cannot be
+// told.
 static bool fill_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 {
     uint32_t index = tcp_record_add(tcp, conn, conn->snd_end, conn->snd_nxt, TCP_NONE);
@@ -151,8 +156,8 @@ static bool fill_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
 }
 
 // ---- coming -----------------------------------------------------------------------------------------------------
-static struct sl_tcp_conn *begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_saved *saved,
-                                 void *user)
+static struct sl_tcp_conn *begin(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
+                                 const struct sl_tcp_saved *saved, void *user)
 {
     conn->user = user;
     tcp_state_set(tcp, conn, saved->state);
@@ -160,15 +165,18 @@ static struct sl_tcp_conn *begin(struct sl_tcp_engine *tcp, struct tcp_conn *con
     if (saved->rcv_wup != saved->rcv_nxt)
         tcp_ack_now(tcp, conn, false);
     tcp_slow_timer_arm(tcp, conn, tcp->now_us);
-    tcp_event_add(tcp, conn, (uint8_t)((saved->state == SL_TCP_ESTABLISHED || saved->state == SL_TCP_CLOSE_WAIT
-                                            ? SL_TCP_WRITABLE : 0) |
-                                       (has(saved, SL_TCP_SAVED_FIN_RECEIVED) ? SL_TCP_READABLE : 0)));
+    tcp_event_add(
+        tcp, conn,
+        (uint8_t)((saved->state == SL_TCP_ESTABLISHED || saved->state == SL_TCP_CLOSE_WAIT ? SL_TCP_WRITABLE
+                                                                                           : 0) |
+                  (has(saved, SL_TCP_SAVED_FIN_RECEIVED) ? SL_TCP_READABLE : 0)));
     return (struct sl_tcp_conn *)conn;
 }
 
 // Nothing has passed behind the residue: it is the connection, with all that it knows of what is in flight.
-static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_saved *saved,
-                                  const struct sl_tcp_options *options, void *user)
+static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
+                                  const struct sl_tcp_saved *saved, const struct sl_tcp_options *options,
+                                  void *user)
 {
     const struct sl_tcp_options *before = conn->options;
 
@@ -196,7 +204,8 @@ static struct sl_tcp_conn *taken(struct sl_tcp_engine *tcp, uint32_t name, const
 }
 
 struct sl_tcp_conn *sl_tcp_attach(struct sl_tcp_engine *tcp, const struct sl_tcp_saved *saved,
-                                  const struct sl_tcp_options *options, void *user, uint64_t now_us, int *error)
+                                  const struct sl_tcp_options *options, void *user, uint64_t now_us,
+                                  int *error)
 {
     struct tcp_tuple tuple = {saved->local, saved->remote, saved->local_port, saved->remote_port};
     struct tcp_conn *conn;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection leaves its engine (join.h): what defines it is saved, what the peer has not acknowledged stays behind as a
-// residue. A residue is the connection itself, on the same scoreboard, timers and window; what it may not do is in the
-// places that would do it (TCP_RESIDUE): acknowledge, receive, reset.
+// A connection leaves its engine (join.h): what defines it is saved, what the peer has not acknowledged stays behind
+// as a residue. A residue is the connection itself, on the same scoreboard, timers and window; what it may not do is
+// in the places that would do it (TCP_RESIDUE): acknowledge, receive, reset.
 #include <errno.h>
 #include "tcp/engine.h"
 #include "tcp/join.h"
@@ -76,7 +76,8 @@ static void save(const struct tcp_conn *conn, struct sl_tcp_saved *saved, uint64
 
 static void become_residue(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_saved *saved)
 {
-    conn->flags &= ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK | TCP_KEEPALIVE_NOW | TCP_WANT_WRITE);
+    conn->flags &=
+        ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_DELAYED | TCP_DUP_ACK | TCP_KEEPALIVE_NOW | TCP_WANT_WRITE);
     conn->flags |= TCP_RESIDUE;
     conn->events = 0;
     conn->listener = TCP_NONE;
@@ -161,8 +162,8 @@ static bool in_window(const struct tcp_conn *conn, const struct sl_tcp_in *in)
     return tcp_seq_le(in->seq, conn->rcv_edge) && tcp_seq_ge(end, conn->rcv_nxt);
 }
 
-// Only what the segment acknowledges is heeded. An acknowledgement beyond the residue's end is of what passed behind it,
-// which nothing can have done while some of it was never sent.
+// Only what the segment acknowledges is heeded. An acknowledgement beyond the residue's end is of what passed behind
+// it, which nothing can have done while some of it was never sent.
 void tcp_residue_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,
                        const struct tcp_options *options)
 {

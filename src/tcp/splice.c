@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The path of packets between two joined connections (splice.h): watch, translate, mend the checksum. Each field is read,
-// changed and accounted for on its own (RFC 1624): sums of constants would be off by one whenever a number wraps.
+// The path of packets between two joined connections (splice.h): watch, translate, mend the checksum. Each field is
+// read, changed and accounted for on its own (RFC 1624): sums of constants would be off by one whenever a number
+// wraps.
 #include "tcp/engine.h"
 #include "tcp/splice.h"
 #include "wire/checksum.h"
@@ -75,7 +76,8 @@ static void find_timestamps(struct segment *segment, uint8_t *options, size_t le
 }
 
 // A number at any address; at an odd offset of the message its bytes weigh in the other half of each word.
-static void shift32(uint8_t *at, size_t offset, uint32_t by, struct sl_csum_diff *even, struct sl_csum_diff *odd)
+static void shift32(uint8_t *at, size_t offset, uint32_t by, struct sl_csum_diff *even,
+                    struct sl_csum_diff *odd)
 {
     uint32_t before = load32(at), after = sl_be32_of(sl_host32(before) + by);
 
@@ -84,8 +86,8 @@ static void shift32(uint8_t *at, size_t offset, uint32_t by, struct sl_csum_diff
 }
 
 // An echo of 0 is none (RFC 7323 section 3.2).
-static void shift_timestamps(const struct sl_tcp_way *way, uint8_t *value, size_t offset, struct sl_csum_diff *even,
-                             struct sl_csum_diff *odd)
+static void shift_timestamps(const struct sl_tcp_way *way, uint8_t *value, size_t offset,
+                             struct sl_csum_diff *even, struct sl_csum_diff *odd)
 {
     shift32(value, offset, way->tsval, even, odd);
     if (load32(value + 4))
@@ -113,8 +115,8 @@ static void shift_sacks(const struct sl_tcp_way *way, uint8_t *option, size_t of
         shift32(option + i, offset + i, way->ack, even, odd);
 }
 
-static void options_translate(const struct sl_tcp_way *way, uint8_t *options, size_t len, const struct segment *segment,
-                              struct sl_csum_diff *diff)
+static void options_translate(const struct sl_tcp_way *way, uint8_t *options, size_t len,
+                              const struct segment *segment, struct sl_csum_diff *diff)
 {
     const uint8_t *start = options, *end = options + len;
     struct sl_csum_diff odd = {0};
@@ -156,7 +158,8 @@ static enum sl_tcp_splice_verdict watch_reset(struct sl_tcp_way *way, const stru
 
 static bool old_timestamp(const struct sl_tcp_way *way, const struct segment *segment)
 {
-    return way->flags & SL_TCP_WAY_TIMESTAMPS && segment->timestamps && tcp_seq_lt(segment->tsval, way->ts_recent);
+    return way->flags & SL_TCP_WAY_TIMESTAMPS && segment->timestamps &&
+           tcp_seq_lt(segment->tsval, way->ts_recent);
 }
 
 static void watch_ack(struct sl_tcp_way *way, const struct segment *segment)
@@ -195,7 +198,8 @@ static void watch_data(struct sl_tcp_way *way, struct sl_tcp_way *back, const st
         way->flags |= SL_TCP_WAY_FIN;
 }
 
-static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, struct sl_tcp_way *back, struct segment *segment)
+static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, struct sl_tcp_way *back,
+                                        struct segment *segment)
 {
     if (segment->flags & SL_TCP_SYN) // the host asks back, whatever its number (RFC 5961 section 4.2)
         return SL_TCP_SPLICE_STRAY;
@@ -215,12 +219,12 @@ static enum sl_tcp_splice_verdict watch(struct sl_tcp_way *way, struct sl_tcp_wa
     return SL_TCP_SPLICE_PASS;
 }
 
-// Windows that shrink put the numbers of acknowledgements out of place. Who was told a wider window than the other has,
-// by us before the join or by what scaling rounds up, may have sent beyond it; once he knows, he acknowledges from the
-// edge that he knows (RFC 9293 section 3.8.6 leaves him no better), which the other, who took some of it after all, is
-// past. Where both are so neither looks at what the other says, and both would wait for ever. An acknowledgement alone
-// may stand anywhere: an old one that brings no old news is moved to where the other looks. One right before, of who has
-// nothing in flight, is a probe (section 3.8.4) and means to be out of place.
+// Windows that shrink put the numbers of acknowledgements out of place. Who was told a wider window than the other
+// has, by us before the join or by what scaling rounds up, may have sent beyond it; once he knows, he acknowledges
+// from the edge that he knows (RFC 9293 section 3.8.6 leaves him no better), which the other, who took some of it
+// after all, is past. Where both are so neither looks at what the other says, and both would wait for ever. An
+// acknowledgement alone may stand anywhere: an old one that brings no old news is moved to where the other looks. One
+// right before, of who has nothing in flight, is a probe (section 3.8.4) and means to be out of place.
 #define OLD_MOST (1u << 20) // bytes: how far out of place
 
 static void straighten(const struct sl_tcp_way *way, const struct sl_tcp_way *back, struct segment *segment)
@@ -228,8 +232,8 @@ static void straighten(const struct sl_tcp_way *way, const struct sl_tcp_way *ba
     uint32_t old = way->told_ack - segment->seq;
     bool probe = old == 1 && way->max == way->told_ack;
 
-    if (segment->end != segment->seq || segment->flags & (SL_TCP_RST | SL_TCP_SYN) || probe || old > OLD_MOST ||
-        tcp_seq_lt(segment->ack + way->ack, back->told_ack))
+    if (segment->end != segment->seq || segment->flags & (SL_TCP_RST | SL_TCP_SYN) || probe ||
+        old > OLD_MOST || tcp_seq_lt(segment->ack + way->ack, back->told_ack))
         return;
     segment->seq = segment->end = way->told_ack;
 }
@@ -257,7 +261,8 @@ static uint16_t window_translate(const struct sl_tcp_way *way, uint32_t bytes)
 }
 
 // The same for one that stands beyond the other's window.
-static uint32_t seq_translate(const struct sl_tcp_way *way, const struct sl_tcp_way *back, const struct segment *segment)
+static uint32_t seq_translate(const struct sl_tcp_way *way, const struct sl_tcp_way *back,
+                              const struct segment *segment)
 {
     uint32_t seq = segment->seq + way->seq;
 
@@ -281,7 +286,8 @@ static void translate(struct sl_tcp_splice *splice, unsigned from, struct sl_tcp
     struct sl_csum_diff diff = {way->csum};
     uint32_t seq = believed ? seq_translate(way, &splice->way[!from], segment) : segment->seq + way->seq;
     uint32_t ack = tcp->flags & SL_TCP_ACK ? ack_translate(way, segment) : segment->ack;
-    uint16_t window = tcp->flags & SL_TCP_SYN ? sl_host16(tcp->window) : window_translate(way, segment->window);
+    uint16_t window =
+        tcp->flags & SL_TCP_SYN ? sl_host16(tcp->window) : window_translate(way, segment->window);
     sl_be16 wire_window = sl_be16_of(window);
 
     if (believed)
@@ -304,7 +310,9 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
 {
     struct sl_tcp_way *way = &splice->way[from];
     size_t options_len = header_bytes - sizeof(*tcp);
-    struct segment segment = {.seq = sl_host32(tcp->seq), .ack = sl_host32(tcp->ack), .flags = tcp->flags,
+    struct segment segment = {.seq = sl_host32(tcp->seq),
+                              .ack = sl_host32(tcp->ack),
+                              .flags = tcp->flags,
                               .has_data = payload_bytes != 0};
     enum sl_tcp_splice_verdict verdict;
 
@@ -316,7 +324,8 @@ enum sl_tcp_splice_verdict sl_tcp_splice(struct sl_tcp_splice *splice, unsigned 
         straighten(way, &splice->way[!from], &segment);
     verdict = watch(way, &splice->way[!from], &segment);
     if (verdict <= SL_TCP_SPLICE_STRAY)
-        translate(splice, from, tcp, options_len, &segment, verdict == SL_TCP_SPLICE_PASS && !(segment.flags & SL_TCP_RST));
+        translate(splice, from, tcp, options_len, &segment,
+                  verdict == SL_TCP_SPLICE_PASS && !(segment.flags & SL_TCP_RST));
     return verdict;
 }
 
@@ -328,15 +337,24 @@ void sl_tcp_splice_answer(const struct sl_tcp_splice *splice, unsigned to, const
                                   .tsval = back->ts_max + back->tsval,
                                   .tsecr = way->ts_recent};
 
-    *out = (struct sl_tcp_out){.src = saved->local,
-                               .dst = saved->remote,
-                               .sport = saved->local_port,
-                               .dport = saved->remote_port,
-                               .seq = way->acked,
-                               .ack = way->told_ack,
-                               .flags = SL_TCP_ACK,
-                               .hop_limit = 64,
-                               .window = (uint16_t)tcp_min_u32((way->told_edge - way->told_ack) >> back->shift_out,
-                                                               UINT16_MAX)};
+    *out = (struct sl_tcp_out){
+        .src = saved->local,
+        .dst = saved->remote,
+        .sport = saved->local_port,
+        .dport = saved->remote_port,
+        .seq = way->acked,
+        .ack = way->told_ack,
+        .flags = SL_TCP_ACK,
+        .hop_limit = 64,
+        .window = (uint16_t)tcp_min_u32((way->told_edge - way->told_ack) >> back->shift_out, UINT16_MAX)};
     out->options_len = (uint8_t)tcp_options_write(out->options, &options);
+}
+
+void sl_tcp_splice_reset(const struct sl_tcp_splice *splice, unsigned to, const struct sl_tcp_saved *saved,
+                         struct sl_tcp_out *out)
+{
+    sl_tcp_splice_answer(splice, to, saved, out);
+    out->flags = SL_TCP_RST | SL_TCP_ACK;
+    out->window = 0;
+    out->options_len = 0;
 }

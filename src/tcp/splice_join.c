@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a joined pair (splice.h) begins and ends: the numbers between two saved connections, and from what has passed the
-// two connections again. Not on the path of packets.
+// How a joined pair (splice.h) begins and ends: the numbers between two saved connections, and from what has passed
+// the two connections again. Not on the path of packets.
 #include <errno.h>
 #include "tcp/engine.h"
 #include "tcp/splice.h"
@@ -19,11 +19,12 @@ static bool unlike(const struct sl_tcp_saved *a, const struct sl_tcp_saved *b, u
     return (a->flags ^ b->flags) & flag;
 }
 
-// A segment as large as `from`'s peer was told he may send has to be one that `to`'s peer takes, and the way to him. The
-// room that options need is the sender's to leave, and the same on both legs.
+// A segment as large as `from`'s peer was told he may send has to be one that `to`'s peer takes, and the way to him.
+// The room that options need is the sender's to leave, and the same on both legs.
 static bool too_large(const struct sl_tcp_saved *from, const struct sl_tcp_saved *to)
 {
-    return from->told_mss > to->peer_mss || from->told_mss + TCP_HEADERS(sl_ip_is_v4(&to->local)) > to->path_mtu;
+    return from->told_mss > to->peer_mss ||
+           from->told_mss + TCP_HEADERS(sl_ip_is_v4(&to->local)) > to->path_mtu;
 }
 
 // What has come from one peer must have gone to the other: a FIN as well.
@@ -55,8 +56,8 @@ static enum sl_tcp_splice_error refuse(const struct sl_tcp_saved *a, const struc
 }
 
 // ---- joining ----------------------------------------------------------------------------------------------------
-// An IPv4 address in its mapped form weighs as its four bytes do (its prefix is 0xffff, which is nothing), so this holds
-// from one family to the other too: length and protocol of the pseudo headers are the same.
+// An IPv4 address in its mapped form weighs as its four bytes do (its prefix is 0xffff, which is nothing), so this
+// holds from one family to the other too: length and protocol of the pseudo headers are the same.
 static uint16_t csum_of(const struct sl_tcp_saved *from, const struct sl_tcp_saved *to)
 {
     struct sl_csum_diff diff = {0};
@@ -78,8 +79,8 @@ static uint8_t way_flags(const struct sl_tcp_saved *from)
                      (kept ? SL_TCP_WAY_FLUSHING : 0));
 }
 
-// The peer's clock goes on where ours stands, and its echoes of ours become echoes of the other peer's: so neither sees
-// time go back (RFC 7323 section 5.3), and both measure the whole path.
+// The peer's clock goes on where ours stands, and its echoes of ours become echoes of the other peer's: so neither
+// sees time go back (RFC 7323 section 5.3), and both measure the whole path.
 static void way_begin(struct sl_tcp_way *way, const struct sl_tcp_saved *from, const struct sl_tcp_saved *to)
 {
     *way = (struct sl_tcp_way){
@@ -187,7 +188,8 @@ static bool settled(const struct sl_tcp_splice *splice, unsigned from)
 {
     uint32_t rest = splice->way[from].max - acknowledged(splice, from);
 
-    return !(splice->way[from].flags & SL_TCP_WAY_FLUSHING) && (rest == 0 || (rest == 1 && fin_passed(splice, from)));
+    return !(splice->way[from].flags & SL_TCP_WAY_FLUSHING) &&
+           (rest == 0 || (rest == 1 && fin_passed(splice, from)));
 }
 
 static uint8_t state_of(const struct sl_tcp_splice *splice, unsigned leg)
@@ -205,8 +207,8 @@ static void leg_flags(const struct sl_tcp_splice *splice, unsigned leg, struct s
     saved->state = state_of(splice, leg);
 }
 
-static void leg_timestamps(const struct sl_tcp_way *way, const struct sl_tcp_way *back, struct sl_tcp_saved *saved,
-                           uint64_t now_us)
+static void leg_timestamps(const struct sl_tcp_way *way, const struct sl_tcp_way *back,
+                           struct sl_tcp_saved *saved, uint64_t now_us)
 {
     if (!(way->flags & SL_TCP_WAY_TIMESTAMPS))
         return;
@@ -216,7 +218,8 @@ static void leg_timestamps(const struct sl_tcp_way *way, const struct sl_tcp_way
     saved->tsval = back->ts_max + back->tsval;
 }
 
-void sl_tcp_splice_leg(const struct sl_tcp_splice *splice, unsigned leg, struct sl_tcp_saved *saved, uint64_t now_us)
+void sl_tcp_splice_leg(const struct sl_tcp_splice *splice, unsigned leg, struct sl_tcp_saved *saved,
+                       uint64_t now_us)
 {
     const struct sl_tcp_way *way = &splice->way[leg], *back = &splice->way[!leg];
 
@@ -235,8 +238,8 @@ void sl_tcp_splice_leg(const struct sl_tcp_splice *splice, unsigned leg, struct 
     saved->saved_us = now_us;
 }
 
-int sl_tcp_splice_part(const struct sl_tcp_splice *splice, struct sl_tcp_saved *leg0, struct sl_tcp_saved *leg1,
-                       uint64_t now_us)
+int sl_tcp_splice_part(const struct sl_tcp_splice *splice, struct sl_tcp_saved *leg0,
+                       struct sl_tcp_saved *leg1, uint64_t now_us)
 {
     struct sl_tcp_saved *legs[2] = {leg0, leg1};
 

@@ -13,6 +13,7 @@
 
 #include "fuzz.h"
 #include "tcp/engine.h"
+#include "tcp/join.h"
 
 #define STEPS     4096u
 #define PATH_ROOM 512u
@@ -33,6 +34,8 @@ struct end {
     struct sl_tcp_conn *conn;
     uint32_t sent, read; // bytes of the application
     struct sl_tcp_listener *listener; // the server's; NULL: it does not listen now
+    struct sl_tcp_conn *residue; // of the connection, where it was detached
+    struct sl_tcp_saved saved;
     bool refuse, accepted;
 };
 
@@ -383,6 +386,48 @@ static void app_options(struct end *end)
     sl_tcp_options_set(end->conn, &options, world->now_us);
 }
 
+static void app_return(struct end *end)
+{
+    int error = 0;
+
+    end->conn = sl_tcp_attach(end->tcp, &end->saved, &world->options, NULL, world->now_us, &error);
+    if (!end->conn) // altered, and not believed
+        sl_tcp_abort(end->residue, world->now_us);
+    world->clean &= end->conn != NULL;
+    end->residue = NULL;
+}
+
+// Out of the engine and back, in between perhaps altered as a segment of shared memory may be. What comes back is the
+// connection, or a refusal; where nothing was altered it is always the connection.
+static void app_leave(struct end *end)
+{
+    struct sl_tcp_saved saved;
+    bool altered = next8() >= 240;
+    int error = 0, left;
+
+    if (end->residue) {
+        app_return(end);
+        return;
+    }
+    if (!end->conn || (left = sl_tcp_detach(end->conn, &saved, world->now_us)) < 0)
+        return;
+    if (altered)
+        for (unsigned i = 0; i < 3; i++)
+            ((uint8_t *)&saved)[next8() % sizeof(saved)] ^= next8();
+    world->clean &= !altered;
+    if (left == 1 && next8() & 1) { // a residue lives for a while, and hears what the connection would
+        end->residue = end->conn;
+        end->saved = saved;
+        end->conn = NULL;
+        return;
+    }
+    if (left == 1 && altered)
+        sl_tcp_close(end->conn, world->now_us);
+    end->conn = sl_tcp_attach(end->tcp, &saved, &world->options, NULL, world->now_us, &error);
+    expect(altered || end->conn != NULL);
+    world->clean &= end->conn != NULL;
+}
+
 // Another connection of the same tuple: over a TIME-WAIT of either end's, over what is left of the old one there, or, begun
 // by the server, towards the client's own SYN.
 static void app_connect(unsigned who)
@@ -500,6 +545,14 @@ static void events(struct end *end)
                     end->conn = event.conn;
             }
         }
+        if (event.conn == end->residue) {
+            if (!(event.bits & SL_TCP_ENDED))
+                continue;
+            sl_tcp_close(end->residue, world->now_us);
+            end->residue = NULL;
+            world->clean = false; // nobody goes on where it has ended
+            continue;
+        }
         if (event.conn != end->conn) {
             beside_event(end, &event);
             continue;
@@ -540,7 +593,7 @@ static void step(void)
     case 7: app_read(end, op & 0x80 ? UINT32_MAX : 1u + next8()); break;
     case 8: case 9: case 10: pass_time(next8()); break;
     case 11: strange(who); break;
-    case 12: if (op & 0x80) app_other(who); else app_options(end); break;
+    case 12: if (op & 0x80) app_other(who); else if (op & 0x40) app_leave(end); else app_options(end); break;
     case 13: if (op & 0x80) strange_icmp(who); else end->refuse = op & 0x40; break;
     case 14: if (op >> 5 == 7) app_end(end, next8()); else pass_time(1); break;
     default: if (op & 0x80 && end->conn) sl_tcp_urgent(end->conn); else quiet(op >> 4); break;

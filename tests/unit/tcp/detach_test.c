@@ -67,7 +67,8 @@ static void nothing_is_sent_and_nothing_is_left(void **state)
     assert_int_equal(saved.state, SL_TCP_ESTABLISHED);
     assert_int_equal(saved.peer_mss, 1460);
     assert_int_equal(saved.told_mss, 1460);
-    assert_int_equal(saved.flags, SL_TCP_SAVED_TIMESTAMPS | SL_TCP_SAVED_SACK | SL_TCP_SAVED_WSCALE | SL_TCP_SAVED_PASSIVE);
+    assert_int_equal(saved.flags, SL_TCP_SAVED_TIMESTAMPS | SL_TCP_SAVED_SACK | SL_TCP_SAVED_WSCALE |
+                                      SL_TCP_SAVED_PASSIVE);
     rig_free(rig);
 }
 
@@ -77,8 +78,8 @@ static void one_that_is_half_open_cannot_leave(void **state)
     struct rig *rig = rig_new();
     struct sl_tcp_saved saved;
     int error = 0;
-    struct sl_tcp_conn *conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote, rig->remote_port,
-                                              &options, NULL, rig->now_us, &error);
+    struct sl_tcp_conn *conn = sl_tcp_connect(rig->tcp, &rig->local, rig->local_port, &rig->remote,
+                                              rig->remote_port, &options, NULL, rig->now_us, &error);
 
     assert_int_equal(sl_tcp_detach(conn, &saved, rig->now_us), -ENOTCONN);
     sl_tcp_abort(conn, rig->now_us);
@@ -254,7 +255,8 @@ static void the_window_told_is_kept_by_a_smaller_receiver(void **state)
     assert_non_null(conn);
     send_bytes(rig, conn, 0, 10);
     segment = rig_expect(rig, SL_TCP_ACK | SL_TCP_PSH, 1, 10, 1);
-    assert_true(segment->out.ack + ((uint32_t)segment->out.window << saved.rcv_wscale) - edge < 1u << saved.rcv_wscale);
+    assert_true(segment->out.ack + ((uint32_t)segment->out.window << saved.rcv_wscale) - edge <
+                1u << saved.rcv_wscale);
     for (uint32_t at = 0; at + 1000 <= edge - saved.rcv_nxt; at += 1000) // all of it is taken
         RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1 + at, .len = 1000, .ack = 11, .window = 64000);
     assert_int_equal(read_bytes(rig, conn, 0), (edge - saved.rcv_nxt) / 1000 * 1000);
@@ -397,7 +399,8 @@ static void a_residue_repeats_until_all_is_acknowledged(void **state)
     rig_wait(rig, 3 * RIG_S);
     rig_expect(rig, SL_TCP_ACK | SL_TCP_PSH, 1, 500, 1);
     rig_drop_out(rig);
-    RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .len = 100, .ack = 301, .window = 64000); // its payload is not for us
+    RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .len = 100, .ack = 301,
+            .window = 64000); // its payload is not for us
     assert_false(rig_event(rig, &event));
     RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 101, .ack = 2301, .window = 64000); // of others' bytes too
     assert_true(rig_event(rig, &event));
@@ -448,7 +451,8 @@ static void what_a_residue_says_follows_what_has_passed(void **state)
     sl_tcp_follow(residue, &now);
     rig_wait(rig, 3 * RIG_S);
     segment = rig_expect(rig, SL_TCP_ACK | SL_TCP_PSH, 1, 500, 90001);
-    assert_int_equal(segment->options.tsval, saved.tsval + 100000); // however late it is: the clock is another's
+    assert_int_equal(segment->options.tsval,
+                     saved.tsval + 100000); // however late it is: the clock is another's
     assert_int_equal(segment->options.tsecr, saved.ts_recent + 77);
     assert_int_equal(segment->out.window, (now.rcv_edge - now.rcv_nxt) >> saved.rcv_wscale);
     sl_tcp_abort(residue, rig->now_us);
@@ -471,7 +475,8 @@ static void a_residue_with_a_closed_window_asks_and_goes_on(void **state)
     rig_wait(rig, 2 * RIG_S);
     rig_expect(rig, SL_TCP_ACK, 1024, 0, 1); // a probe
     rig_drop_out(rig);
-    RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .ack = 5000, .window = 64000); // not while some was never sent
+    RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .ack = 5000,
+            .window = 64000); // not while some was never sent
     rig_expect_none(rig);
     RIG_PUT(rig, .flags = SL_TCP_ACK, .seq = 1, .ack = 1025, .window = 64000);
     rig_expect(rig, SL_TCP_ACK, 1025, 1448, 1);
@@ -548,11 +553,11 @@ static void states_that_cannot_be_are_refused(void **state)
     struct sl_tcp_saved saved, bad;
 
     assert_int_equal(sl_tcp_detach(conn, &saved, rig->now_us), 0);
-#define BAD(change)                                                                                                    \
-    do {                                                                                                               \
-        bad = saved;                                                                                                   \
-        change;                                                                                                        \
-        assert_int_equal(attach_error(rig, &bad), -EINVAL);                                                            \
+#define BAD(change)                                                                                          \
+    do {                                                                                                     \
+        bad = saved;                                                                                         \
+        change;                                                                                              \
+        assert_int_equal(attach_error(rig, &bad), -EINVAL);                                                  \
     } while (0)
     BAD(bad.version++);
     BAD(bad.state = SL_TCP_SYN_SENT);

@@ -55,7 +55,8 @@ static void vary(struct triple *dice, struct sl_tcp_options *options, bool times
 static void spec_of(uint32_t seed, struct triple_spec *spec)
 {
     struct triple dice = {.random = seed * 0x9e3779b97f4a7c15};
-    bool timestamps = upto(&dice, 3) != 0, sack = upto(&dice, 3) != 0, ecn = upto(&dice, 1), bad = upto(&dice, 3) != 0;
+    bool timestamps = upto(&dice, 3) != 0, sack = upto(&dice, 3) != 0, ecn = upto(&dice, 1),
+         bad = upto(&dice, 3) != 0;
 
     triple_spec_default(spec);
     spec->seed = seed;
@@ -99,10 +100,12 @@ static void run(uint32_t seed)
     triple_begin(triple);
     triple_run(triple, 1500 * RIG_S, done);
     if (triple->dead || !done(triple) || triple->client.error || triple->server[0].error)
-        fail_msg("seed %u: server read %u of %u (end %d), client %u of %u (end %d); %s, legs end %d %d, residue %d", seed,
-                 triple->server[0].read, triple->client.to_send, triple->server[0].error, triple->client.read,
-                 triple->server[0].to_send, triple->client.error, triple->spliced ? "joined" : "apart",
-                 triple->leg_error[0], triple->leg_error[1], triple->residue_error);
+        fail_msg("seed %u: server read %u of %u (end %d), client %u of %u (end %d); %s, legs end %d %d, "
+                 "residue %d",
+                 seed, triple->server[0].read, triple->client.to_send, triple->server[0].error,
+                 triple->client.read, triple->server[0].to_send, triple->client.error,
+                 triple->spliced ? "joined" : "apart", triple->leg_error[0], triple->leg_error[1],
+                 triple->residue_error);
     joins += triple->joins;
     parts += triple->parts;
     residues += triple->residues;
@@ -116,8 +119,8 @@ static void every_byte_arrives_whenever_it_is_joined_and_parted(void **state)
         run(first_seed + i);
     if (n_seeds < SEEDS)
         return;
-    print_message("%lu joins, %lu parts, %lu of them half closed, %lu residues, %lu put back\n", joins, parts, half,
-                  residues, resumed);
+    print_message("%lu joins, %lu parts, %lu of them half closed, %lu residues, %lu put back\n", joins, parts,
+                  half, residues, resumed);
     assert_true(joins > n_seeds && parts > n_seeds / 2 && half > n_seeds / 50); // it was not all relayed
     assert_true(residues > n_seeds / 4 && resumed > n_seeds / 100);
 }

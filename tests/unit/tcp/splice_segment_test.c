@@ -20,20 +20,21 @@ static uint8_t bytes[80];
 static void legs_set(void)
 {
     for (unsigned i = 0; i < 2; i++) {
-        leg[i] = (struct sl_tcp_saved){.version = SL_TCP_SAVED_VERSION,
-                                       .state = SL_TCP_ESTABLISHED,
-                                       .flags = SL_TCP_SAVED_TIMESTAMPS | SL_TCP_SAVED_SACK | SL_TCP_SAVED_WSCALE,
-                                       .snd_una = i ? 0x30000000u : 0x20000000u,
-                                       .rcv_nxt = i ? 0x40000000u : 0x10000000u,
-                                       .snd_wnd = 100000,
-                                       .max_window = 100000,
-                                       .ts_recent = i ? 4000 : 1000,
-                                       .tsval = i ? 3000 : 2000,
-                                       .peer_mss = 1460,
-                                       .told_mss = 1460,
-                                       .path_mtu = 1500,
-                                       .snd_wscale = i ? 3 : 7,
-                                       .rcv_wscale = i ? 9 : 5};
+        leg[i] =
+            (struct sl_tcp_saved){.version = SL_TCP_SAVED_VERSION,
+                                  .state = SL_TCP_ESTABLISHED,
+                                  .flags = SL_TCP_SAVED_TIMESTAMPS | SL_TCP_SAVED_SACK | SL_TCP_SAVED_WSCALE,
+                                  .snd_una = i ? 0x30000000u : 0x20000000u,
+                                  .rcv_nxt = i ? 0x40000000u : 0x10000000u,
+                                  .snd_wnd = 100000,
+                                  .max_window = 100000,
+                                  .ts_recent = i ? 4000 : 1000,
+                                  .tsval = i ? 3000 : 2000,
+                                  .peer_mss = 1460,
+                                  .told_mss = 1460,
+                                  .path_mtu = 1500,
+                                  .snd_wscale = i ? 3 : 7,
+                                  .rcv_wscale = i ? 9 : 5};
         leg[i].snd_nxt = leg[i].snd_una;
         leg[i].rcv_wup = leg[i].rcv_nxt;
         leg[i].rcv_edge = leg[i].rcv_nxt + 100000;
@@ -72,11 +73,16 @@ static size_t header_len(void)
     return (size_t)(tcp()->data_offset >> 4) * 4;
 }
 
-static void make(unsigned from, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t window, const uint8_t *options,
-                 uint8_t len, uint32_t payload)
+static void make(unsigned from, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t window,
+                 const uint8_t *options, uint8_t len, uint32_t payload)
 {
-    struct sl_emit_tcp emit = {.sport = sl_host16(leg[from].remote_port), .dport = sl_host16(leg[from].local_port),
-                               .seq = seq, .ack = ack, .flags = flags, .window = window, .options = options,
+    struct sl_emit_tcp emit = {.sport = sl_host16(leg[from].remote_port),
+                               .dport = sl_host16(leg[from].local_port),
+                               .seq = seq,
+                               .ack = ack,
+                               .flags = flags,
+                               .window = window,
+                               .options = options,
                                .options_len = len};
     uint8_t *end = sl_emit_tcp(bytes, &emit);
 
@@ -84,8 +90,8 @@ static void make(unsigned from, uint8_t flags, uint32_t seq, uint32_t ack, uint1
     tcp()->checksum = 0;
     for (uint32_t i = 0; i < payload; i++)
         end[i] = (uint8_t)(i * 59 + 3);
-    tcp()->checksum = sl_csum_finish(sl_csum_add(pseudo(&leg[from].remote, &leg[from].local, header_len() + payload),
-                                                 bytes, header_len() + payload));
+    tcp()->checksum = sl_csum_finish(sl_csum_add(
+        pseudo(&leg[from].remote, &leg[from].local, header_len() + payload), bytes, header_len() + payload));
 }
 
 static void checksum_is_right(unsigned from, uint32_t payload)
@@ -96,8 +102,8 @@ static void checksum_is_right(unsigned from, uint32_t payload)
     assert_int_equal(sl_csum_finish(sl_csum_add(sum, bytes, header_len() + payload)), 0);
 }
 
-static enum sl_tcp_splice_verdict pass(unsigned from, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t window,
-                                       const uint8_t *options, uint8_t len, uint32_t payload)
+static enum sl_tcp_splice_verdict pass(unsigned from, uint8_t flags, uint32_t seq, uint32_t ack,
+                                       uint16_t window, const uint8_t *options, uint8_t len, uint32_t payload)
 {
     enum sl_tcp_splice_verdict verdict;
 
@@ -187,7 +193,8 @@ static void blocks_move_with_the_acknowledgement(void **state)
     }
     put32(options + 4, 0x1fffff00); // a DSACK: below what is acknowledged
     put32(options + 8, 0x1fffff80);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 36, PAYLOAD), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 36, PAYLOAD),
+                     SL_TCP_SPLICE_PASS);
     assert_int_equal(at32(4), 0x3fffff00);
     assert_int_equal(at32(8), 0x3fffff80);
     for (unsigned i = 1; i < 4; i++) {
@@ -228,12 +235,19 @@ static void options_may_stand_anywhere(void **state)
 
 static void lengths_that_lie_end_the_reading(void **state)
 {
-    static const uint8_t lies[][8] = {{1, 1, 8, 10, 1, 2, 3, 4}, {5, 10, 1, 2, 3, 4, 5, 6}, {5, 0, 5, 0}, {8, 1},
-                                      {254}, {1, 1, 1, 1, 1, 1, 1, 5}, {0, 8, 10, 1}, {5, 3, 1, 1, 8}};
+    static const uint8_t lies[][8] = {{1, 1, 8, 10, 1, 2, 3, 4},
+                                      {5, 10, 1, 2, 3, 4, 5, 6},
+                                      {5, 0, 5, 0},
+                                      {8, 1},
+                                      {254},
+                                      {1, 1, 1, 1, 1, 1, 1, 5},
+                                      {0, 8, 10, 1},
+                                      {5, 3, 1, 1, 8}};
 
     joined();
     for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-        assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, lies[i], 8, PAYLOAD), SL_TCP_SPLICE_PASS);
+        assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, lies[i], 8, PAYLOAD),
+                         SL_TCP_SPLICE_PASS);
         assert_memory_equal(bytes + 20, lies[i], 8);
     }
 }
@@ -245,7 +259,8 @@ static void options_that_were_not_agreed_are_left_alone(void **state)
     for (unsigned i = 0; i < 2; i++)
         leg[i].flags = SL_TCP_SAVED_WSCALE;
     joined();
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 24, PAYLOAD), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 24, PAYLOAD),
+                     SL_TCP_SPLICE_PASS);
     assert_memory_equal(bytes + 20, options, 24);
 }
 
@@ -287,7 +302,9 @@ static void a_corrupt_segment_stays_corrupt(void **state)
         make(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, NULL, 0, PAYLOAD);
         bytes[20 + bit / 8] ^= (uint8_t)(1u << bit % 8);
         sl_tcp_splice(&splice, 0, tcp(), 20, PAYLOAD);
-        assert_int_not_equal(sl_csum_finish(sl_csum_add(pseudo(&to->local, &to->remote, 20 + PAYLOAD), bytes, 20 + PAYLOAD)), 0);
+        assert_int_not_equal(
+            sl_csum_finish(sl_csum_add(pseudo(&to->local, &to->remote, 20 + PAYLOAD), bytes, 20 + PAYLOAD)),
+            0);
     }
 }
 
@@ -300,9 +317,11 @@ static void addresses_of_another_family_weigh_as_they_do(void **state)
     leg[0].told_mss = leg[1].told_mss = 1440;
     joined();
     put32(options + 4, 1010);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 12, PAYLOAD), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 12, PAYLOAD),
+                     SL_TCP_SPLICE_PASS);
     put32(options + 4, 4010);
-    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000, 100, options, 12, PAYLOAD), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000, 100, options, 12, PAYLOAD),
+                     SL_TCP_SPLICE_PASS);
 }
 
 // ---- what a residue keeps -------------------------------------------------------------------------------------------
@@ -317,12 +336,14 @@ static void an_acknowledgement_is_not_taken_back_while_a_residue_is_out(void **s
     put32(options + 8, 0x30000007);
     put32(options + 12, 0x30000100);
     put32(options + 16, 0x30000200);
-    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000 - 1000, 1000, options, 20, 0), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000 - 1000, 1000, options, 20, 0),
+                     SL_TCP_SPLICE_PASS);
     assert_int_equal(sl_host32(tcp()->ack), 0x10000000);
     assert_int_equal(sl_host16(tcp()->window), (8000 - 1000) >> 5); // the right edge stands
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(bytes[20 + i], 1); // no block of what is not the client's
-    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000 - 1000, 100, options, 20, 0), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(1, SL_TCP_ACK, 0x40000000, 0x30000000 - 1000, 100, options, 20, 0),
+                     SL_TCP_SPLICE_PASS);
     assert_int_equal(sl_host16(tcp()->window), 0); // it ends before what is acknowledged
     assert_true(splice.way[1].flags & SL_TCP_WAY_FLUSHING);
     assert_int_equal(sl_tcp_splice_part(&splice, &leg[0], &leg[1], 0), -EBUSY);
@@ -369,8 +390,10 @@ static void bytes_from_before_the_join_are_answered_and_never_pass(void **state)
     joined();
     pass(1, SL_TCP_ACK, 0x40000000, 0x30000000, 1000, NULL, 0, PAYLOAD);
     before = splice;
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - PAYLOAD, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_OLD);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 3, 0x20000007, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_OLD);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - PAYLOAD, 0x20000007, 100, NULL, 0, PAYLOAD),
+                     SL_TCP_SPLICE_OLD);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 3, 0x20000007, 100, NULL, 0, PAYLOAD),
+                     SL_TCP_SPLICE_OLD);
     assert_memory_equal(&splice, &before, sizeof(before));
     assert_int_equal(sl_host32(tcp()->seq), 0x10000000 - 3);
     sl_tcp_splice_answer(&splice, 0, &leg[0], &out);
@@ -407,14 +430,17 @@ static void segments_that_no_endpoint_would_take_are_not_believed(void **state)
 
     joined();
     before = splice;
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 + 200000, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 + 200000, 0x20000000, 100, NULL, 0, PAYLOAD),
+                     SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 200, 0x20000001, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000001, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_PSH, 0x10000000, 0x20000000, 100, NULL, 0, PAYLOAD), SL_TCP_SPLICE_STRAY);
     assert_int_equal(pass(0, SL_TCP_SYN, 0x10000000, 0, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY);
     put32(options + 4, 999); // PAWS
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 12, PAYLOAD), SL_TCP_SPLICE_STRAY);
-    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 1, 0x20000000, 100, NULL, 0, 0), SL_TCP_SPLICE_STRAY); // keepalive
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000, 0x20000000, 100, options, 12, PAYLOAD),
+                     SL_TCP_SPLICE_STRAY);
+    assert_int_equal(pass(0, SL_TCP_ACK, 0x10000000 - 1, 0x20000000, 100, NULL, 0, 0),
+                     SL_TCP_SPLICE_STRAY); // keepalive
     assert_memory_equal(&splice, &before, sizeof(before));
 }
 
@@ -467,7 +493,8 @@ static void fins_are_followed_to_their_acknowledgement(void **state)
     assert_int_equal(sl_tcp_splice_phase(&splice), SL_TCP_SPLICE_CLOSING);
     pass(0, SL_TCP_ACK, 0x10000001, 0x20000008, 100, NULL, 0, 0);
     assert_int_equal(sl_tcp_splice_phase(&splice), SL_TCP_SPLICE_CLOSED);
-    assert_int_equal(pass(1, SL_TCP_ACK | SL_TCP_FIN, 0x40000007, 0x30000001, 100, NULL, 0, 0), SL_TCP_SPLICE_PASS);
+    assert_int_equal(pass(1, SL_TCP_ACK | SL_TCP_FIN, 0x40000007, 0x30000001, 100, NULL, 0, 0),
+                     SL_TCP_SPLICE_PASS);
     assert_int_equal(sl_tcp_splice_part(&splice, &now[0], &now[1], 0), -ESHUTDOWN);
 }
 
@@ -505,11 +532,11 @@ static void quoted_numbers_are_translated_where_they_are_in_flight(void **state)
 
 static void legs_that_do_not_agree_are_refused_by_name(void **state)
 {
-#define REFUSED(change, why)                                                                                           \
-    do {                                                                                                               \
-        legs_set();                                                                                                    \
-        change;                                                                                                        \
-        assert_int_equal(sl_tcp_splice_join(&splice, &leg[0], &leg[1]), why);                                          \
+#define REFUSED(change, why)                                                                                 \
+    do {                                                                                                     \
+        legs_set();                                                                                          \
+        change;                                                                                              \
+        assert_int_equal(sl_tcp_splice_join(&splice, &leg[0], &leg[1]), why);                                \
     } while (0)
     REFUSED(leg[1].flags ^= SL_TCP_SAVED_TIMESTAMPS, SL_TCP_SPLICE_TIMESTAMPS);
     REFUSED(leg[0].flags ^= SL_TCP_SAVED_SACK, SL_TCP_SPLICE_SACK);
@@ -540,7 +567,8 @@ int main(void)
         cmocka_unit_test_setup(addresses_of_another_family_weigh_as_they_do, setup),
         cmocka_unit_test_setup(an_acknowledgement_is_not_taken_back_while_a_residue_is_out, setup),
         cmocka_unit_test_setup(an_acknowledgement_beyond_the_window_is_put_where_it_is_looked_at, setup),
-        cmocka_unit_test_setup(an_acknowledgement_before_the_window_is_too_unless_it_is_a_probe_or_old_news, setup),
+        cmocka_unit_test_setup(an_acknowledgement_before_the_window_is_too_unless_it_is_a_probe_or_old_news,
+                               setup),
         cmocka_unit_test_setup(bytes_from_before_the_join_are_answered_and_never_pass, setup),
         cmocka_unit_test_setup(the_join_is_not_mistaken_for_what_comes_billions_later, setup),
         cmocka_unit_test_setup(segments_that_no_endpoint_would_take_are_not_believed, setup),

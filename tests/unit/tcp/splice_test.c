@@ -62,7 +62,8 @@ static void carries_megabytes_both_ways(void **state)
     uint64_t before;
 
     triple_spec_default(&spec);
-    spec.gateway_a.rx_initial_bytes = spec.gateway_b.rx_initial_bytes = 16384; // while peeking: edges only grow
+    spec.gateway_a.rx_initial_bytes = spec.gateway_b.rx_initial_bytes =
+        16384; // while peeking: edges only grow
     triple = began(&spec, 4 * MIB, 4 * MIB);
     join_within(triple, RIG_S);
     triple_run(triple, RIG_S / 10, NULL);
@@ -138,7 +139,9 @@ static void numbers_of_both_legs_wrap(void **state)
 
 static void scales_of_windows_may_differ(void **state)
 {
-    static const struct { uint8_t client, a, b, server; } shifts[] = {{0, 14, 0, 3}, {14, 0, 7, 0}, {2, 9, 11, 5}};
+    static const struct {
+        uint8_t client, a, b, server;
+    } shifts[] = {{0, 14, 0, 3}, {14, 0, 7, 0}, {2, 9, 11, 5}};
 
     for (unsigned i = 0; i < 3; i++) {
         struct triple_spec spec;
@@ -253,7 +256,8 @@ static void unlike_options_leave_the_relay_to_go_on(void **state)
 
 // ---- bytes that the gateway has acknowledged --------------------------------------------------------------------
 // The first packets with payload that the gateway itself sends to the server.
-static bool lose_of_gateway(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_of_gateway(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                            uint32_t payload)
 {
     if (wire != TRIPLE_UP_B || payload == 0 || triple->spliced || triple->scratch == 0)
         return false;
@@ -306,7 +310,8 @@ static void a_request_is_sent_again_while_others_pass_it_by(void **state)
     request_is_lost(true, 2);
 }
 
-static bool lose_up_b(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_up_b(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                      uint32_t payload)
 {
     return wire == TRIPLE_UP_B && payload && triple->now_us < triple->scratch;
 }
@@ -348,10 +353,13 @@ static void what_passes_by_a_lost_residue_tells_of_its_loss(void **state)
     triple->client.allowed = 40000;
     deliver_within(triple, 5 * RIG_S);
     assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->timeouts, 0);
+    assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->loss_probes, 0);
+    assert_int_equal(sl_tcp_counters(triple->host[TRIPLE_GATEWAY].tcp)->recoveries, 1);
     triple_free(triple);
 }
 
-static bool lose_all_to_server(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_all_to_server(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                               uint32_t payload)
 {
     return wire == TRIPLE_UP_B && triple->scratch;
 }
@@ -378,9 +386,11 @@ static void a_residue_that_nobody_acknowledges_gives_up_without_a_reset(void **s
 }
 
 // What the client sends again of a request, its acknowledgement lost, lands where the gateway's header stands if it passes.
-static bool lose_acks_to_client(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_acks_to_client(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                                uint32_t payload)
 {
-    return (wire == TRIPLE_DOWN_A && triple->scratch && !(tcp->flags & SL_TCP_SYN) && triple->now_us < triple->scratch) ||
+    return (wire == TRIPLE_DOWN_A && triple->scratch && !(tcp->flags & SL_TCP_SYN) &&
+            triple->now_us < triple->scratch) ||
            lose_up_b(triple, wire, tcp, payload);
 }
 
@@ -610,7 +620,8 @@ static void a_half_closed_pair_is_joined(void **state)
     triple_free(triple);
 }
 
-static bool lose_fin_acks(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload)
+static bool lose_fin_acks(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp,
+                          uint32_t payload)
 {
     if (wire == TRIPLE_UP_B && tcp->flags & SL_TCP_FIN)
         triple->scratch = 1;
@@ -677,6 +688,28 @@ static void a_reset_from_either_side_passes_and_ends_the_pair(void **state)
     a_reset_passes_and_ends_the_pair(false);
 }
 
+static bool both_ended(struct triple *triple)
+{
+    return triple->client.ended && triple->server[0].ended;
+}
+
+static void a_pair_given_up_is_reset_on_both_legs(void **state)
+{
+    struct triple_spec spec;
+    struct triple *triple;
+
+    triple_spec_default(&spec);
+    triple = began(&spec, 50000, 50000);
+    join_within(triple, RIG_S);
+    deliver_within(triple, 10 * RIG_S);
+    triple_run(triple, 100 * RIG_S, NULL);
+    triple_reset(triple);
+    triple_run(triple, RIG_S, both_ended);
+    assert_int_equal(triple->client.error, -ECONNRESET);
+    assert_int_equal(triple->server[0].error, -ECONNRESET);
+    triple_free(triple);
+}
+
 static void keepalives_pass_and_are_answered(void **state)
 {
     struct triple_spec spec;
@@ -722,6 +755,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_half_closed_pair_is_joined),
         cmocka_unit_test(a_fin_lost_on_its_way_is_repeated_by_the_endpoint_after_parting),
         cmocka_unit_test(a_reset_from_either_side_passes_and_ends_the_pair),
+        cmocka_unit_test(a_pair_given_up_is_reset_on_both_legs),
         cmocka_unit_test(keepalives_pass_and_are_answered),
     };
 

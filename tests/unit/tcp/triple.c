@@ -57,7 +57,8 @@ static uint32_t payload_of(const uint8_t *packet, uint32_t len)
     return len - (uint32_t)((const uint8_t *)tcp - packet) - (uint32_t)(tcp->data_offset >> 4) * 4;
 }
 
-static void put_on_wire(struct triple *triple, enum triple_wire wire, unsigned to, const uint8_t *bytes, uint32_t len)
+static void put_on_wire(struct triple *triple, enum triple_wire wire, unsigned to, const uint8_t *bytes,
+                        uint32_t len)
 {
     const struct triple_spec *spec = &triple->spec;
     uint64_t delay_us = spec->delay_us[wire == TRIPLE_UP_B || wire == TRIPLE_DOWN_B];
@@ -134,13 +135,19 @@ static void follow(struct triple *triple)
     }
 }
 
-static void forward(struct triple *triple, unsigned from, const struct triple_packet *packet, const struct sl_tcp_in *in)
+static void forward(struct triple *triple, unsigned from, const struct triple_packet *packet,
+                    const struct sl_tcp_in *in)
 {
     const struct sl_tcp_saved *to = &triple->saved[!from];
     const uint8_t *tcp = (const uint8_t *)tcp_of(packet->block->data);
     uint32_t len = packet->len - (uint32_t)(tcp - packet->block->data);
-    struct sl_emit_ip ip = {.src = to->local, .dst = to->remote, .payload_len = (uint16_t)len, .proto = SL_PROTO_TCP,
-                            .tos = in->ecn, .ttl = 63, .dont_fragment = true};
+    struct sl_emit_ip ip = {.src = to->local,
+                            .dst = to->remote,
+                            .payload_len = (uint16_t)len,
+                            .proto = SL_PROTO_TCP,
+                            .tos = in->ecn,
+                            .ttl = 63,
+                            .dont_fragment = true};
     uint8_t out[2048], *at = sl_emit_ip(out, &ip);
 
     memcpy(at, tcp, len);
@@ -159,7 +166,8 @@ static void fenced(struct triple *triple, const struct triple_packet *packet)
     give(triple, TRIPLE_GATEWAY, packet);
 }
 
-static void splice(struct triple *triple, unsigned from, const struct triple_packet *packet, const struct sl_tcp_in *in)
+static void splice(struct triple *triple, unsigned from, const struct triple_packet *packet,
+                   const struct sl_tcp_in *in)
 {
     struct sl_tcp *tcp = (struct sl_tcp *)tcp_of(packet->block->data);
     uint32_t header = sizeof(*tcp) + in->options_len;
@@ -219,7 +227,8 @@ static void read_all(struct triple *triple, unsigned host, struct triple_end *en
     struct sl_tcp_chunk chunk;
     int got;
 
-    while (!end->idle && (got = sl_tcp_read(end->conn, UINT32_MAX, &chunk, now_of(triple, host))) != -EAGAIN) {
+    while (!end->idle &&
+           (got = sl_tcp_read(end->conn, UINT32_MAX, &chunk, now_of(triple, host))) != -EAGAIN) {
         if (got == 0)
             end->eof = true;
         if (got != 1)
@@ -283,7 +292,9 @@ static struct sl_ip gateway_ip(bool v6, bool inside)
 {
     struct sl_ip ip;
 
-    sl_ip_parse(v6 ? (inside ? "2001:db8:b::fe" : "2001:db8:a::fe") : (inside ? "198.51.100.254" : "192.0.2.254"), &ip);
+    sl_ip_parse(v6 ? (inside ? "2001:db8:b::fe" : "2001:db8:a::fe")
+                   : (inside ? "198.51.100.254" : "192.0.2.254"),
+                &ip);
     return ip;
 }
 
@@ -305,9 +316,10 @@ static void connect_backend(struct triple *triple)
     struct sl_ip local = gateway_ip(triple->spec.v6_b, true);
     int error = 0;
 
-    triple->leg[1] = sl_tcp_connect(triple->host[TRIPLE_GATEWAY].tcp, &local, triple->port[1],
-                                    &triple->host[TRIPLE_SERVER + triple->backend].ip, SERVER_PORT,
-                                    &triple->spec.gateway_b, &triple->leg[1], now_of(triple, TRIPLE_GATEWAY), &error);
+    triple->leg[1] =
+        sl_tcp_connect(triple->host[TRIPLE_GATEWAY].tcp, &local, triple->port[1],
+                       &triple->host[TRIPLE_SERVER + triple->backend].ip, SERVER_PORT,
+                       &triple->spec.gateway_b, &triple->leg[1], now_of(triple, TRIPLE_GATEWAY), &error);
     assert_int_equal(error, 0);
     triple->connecting = true;
     triple->connected = false;
@@ -374,8 +386,9 @@ static void put_back(struct triple *triple, unsigned leg, int detached)
 {
     int error = 0;
 
-    triple->leg[leg] = sl_tcp_attach(triple->host[TRIPLE_GATEWAY].tcp, &triple->saved[leg], options_of(triple, leg),
-                                     &triple->leg[leg], now_of(triple, TRIPLE_GATEWAY), &error);
+    triple->leg[leg] =
+        sl_tcp_attach(triple->host[TRIPLE_GATEWAY].tcp, &triple->saved[leg], options_of(triple, leg),
+                      &triple->leg[leg], now_of(triple, TRIPLE_GATEWAY), &error);
     if (error)
         fail_msg("leg %u could not be put back: %d", leg, error);
     triple->resumed += detached == 1;
@@ -418,7 +431,8 @@ bool triple_join(struct triple *triple)
 
 int triple_part(struct triple *triple)
 {
-    int error = sl_tcp_splice_part(&triple->splice, &triple->saved[0], &triple->saved[1], now_of(triple, TRIPLE_GATEWAY));
+    int error = sl_tcp_splice_part(&triple->splice, &triple->saved[0], &triple->saved[1],
+                                   now_of(triple, TRIPLE_GATEWAY));
 
     if (error)
         return error;
@@ -432,11 +446,23 @@ int triple_part(struct triple *triple)
     return 0;
 }
 
+void triple_reset(struct triple *triple)
+{
+    struct sl_tcp_out out;
+
+    for (unsigned i = 0; i < 2; i++) {
+        sl_tcp_splice_reset(&triple->splice, i, &triple->saved[i], &out);
+        send(&triple->host[TRIPLE_GATEWAY], &out);
+    }
+    triple->spliced = false;
+}
+
 bool triple_quiet(struct triple *triple)
 {
     struct sl_tcp_saved saved[2] = {triple->saved[0], triple->saved[1]};
 
-    return triple->spliced && sl_tcp_splice_part(&triple->splice, &saved[0], &saved[1], now_of(triple, TRIPLE_GATEWAY)) == 0;
+    return triple->spliced &&
+           sl_tcp_splice_part(&triple->splice, &saved[0], &saved[1], now_of(triple, TRIPLE_GATEWAY)) == 0;
 }
 
 void triple_backend(struct triple *triple, unsigned backend)
@@ -511,7 +537,8 @@ static void burst(struct triple *triple)
         return;
     triple->burst_at_us = triple->now_us + triple->spec.burst_us;
     triple->client.allowed += triple_random(triple, 2) * triple_random(triple, triple->spec.burst);
-    triple->server[triple->backend].allowed += triple_random(triple, 2) * triple_random(triple, triple->spec.burst);
+    triple->server[triple->backend].allowed +=
+        triple_random(triple, 2) * triple_random(triple, triple->spec.burst);
     if (triple->client.allowed >= triple->client.to_send &&
         triple->server[0].allowed >= triple->server[0].to_send)
         triple->burst_at_us = UINT64_MAX;
@@ -548,7 +575,8 @@ void triple_run(struct triple *triple, uint64_t for_us, bool (*done)(struct trip
 
 bool triple_delivered(struct triple *triple)
 {
-    return triple->client.read == triple->server[0].to_send && triple->server[0].read == triple->client.to_send;
+    return triple->client.read == triple->server[0].to_send &&
+           triple->server[0].read == triple->client.to_send;
 }
 
 bool triple_closed(struct triple *triple)
@@ -584,8 +612,8 @@ static void host_new(struct triple *triple, unsigned i)
     sl_ip_parse((i < TRIPLE_SERVER ? triple->spec.v6_a : triple->spec.v6_b) ? v6[i] : v4[i], &host->ip);
 }
 
-static uint32_t isn(const struct triple *triple, unsigned host, struct sl_ip local, sl_be16 local_port, struct sl_ip remote,
-                    sl_be16 remote_port)
+static uint32_t isn(const struct triple *triple, unsigned host, struct sl_ip local, sl_be16 local_port,
+                    struct sl_ip remote, sl_be16 remote_port)
 {
     struct tcp_tuple tuple = {local, remote, local_port, remote_port};
 
@@ -602,10 +630,10 @@ static void near_wrap(struct triple *triple, const struct sl_ip gateway[2])
     sl_be16 port = triple->port[0];
     uint32_t best = UINT32_MAX;
 
-    host[TRIPLE_CLIENT].ahead_us +=
-        4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_CLIENT, host[0].ip, CLIENT_PORT, gateway[0], port));
-    host[TRIPLE_GATEWAY].ahead_us +=
-        4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_GATEWAY, gateway[0], port, host[0].ip, CLIENT_PORT));
+    host[TRIPLE_CLIENT].ahead_us += 4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_CLIENT, host[0].ip,
+                                                                        CLIENT_PORT, gateway[0], port));
+    host[TRIPLE_GATEWAY].ahead_us += 4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_GATEWAY, gateway[0],
+                                                                         port, host[0].ip, CLIENT_PORT));
     for (uint32_t i = 1024; i < 65536; i++) {
         uint32_t left = 0u - isn(triple, TRIPLE_GATEWAY, gateway[1], sl_be16_of((uint16_t)i),
                                  host[TRIPLE_SERVER].ip, SERVER_PORT);
@@ -613,8 +641,9 @@ static void near_wrap(struct triple *triple, const struct sl_ip gateway[2])
         if (left < best && left > 20000)
             best = left, triple->port[1] = sl_be16_of((uint16_t)i);
     }
-    host[TRIPLE_SERVER].ahead_us += 4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_SERVER, host[TRIPLE_SERVER].ip,
-                                                                       SERVER_PORT, gateway[1], triple->port[1]));
+    host[TRIPLE_SERVER].ahead_us +=
+        4ull * (uint32_t)(BEFORE_WRAP - isn(triple, TRIPLE_SERVER, host[TRIPLE_SERVER].ip, SERVER_PORT,
+                                            gateway[1], triple->port[1]));
 }
 
 struct triple *triple_new(const struct triple_spec *spec)
@@ -634,7 +663,8 @@ struct triple *triple_new(const struct triple_spec *spec)
     }
     if (spec->wraps)
         near_wrap(triple, gateway);
-    triple->client.allowed = triple->server[0].allowed = triple->server[1].allowed = spec->burst ? spec->burst : UINT32_MAX;
+    triple->client.allowed = triple->server[0].allowed = triple->server[1].allowed =
+        spec->burst ? spec->burst : UINT32_MAX;
     triple->burst_at_us = triple->now_us;
     triple->client.skip = spec->preface[0];
     triple->server[0].skip = triple->server[1].skip = spec->preface[1];
@@ -647,12 +677,12 @@ void triple_begin(struct triple *triple)
     int error = 0;
 
     for (unsigned i = TRIPLE_SERVER; i < TRIPLE_HOSTS; i++)
-        assert_non_null(sl_tcp_listen(triple->host[i].tcp, &triple->host[i].ip, SERVER_PORT, &triple->spec.server, NULL,
-                                      &error));
-    assert_non_null(sl_tcp_listen(triple->host[TRIPLE_GATEWAY].tcp, &gateway, triple->port[0], &triple->spec.gateway_a,
-                                  NULL, &error));
-    triple->client.conn = sl_tcp_connect(triple->host[TRIPLE_CLIENT].tcp, &triple->host[TRIPLE_CLIENT].ip, CLIENT_PORT,
-                                         &gateway, triple->port[0], &triple->spec.client, NULL,
+        assert_non_null(sl_tcp_listen(triple->host[i].tcp, &triple->host[i].ip, SERVER_PORT,
+                                      &triple->spec.server, NULL, &error));
+    assert_non_null(sl_tcp_listen(triple->host[TRIPLE_GATEWAY].tcp, &gateway, triple->port[0],
+                                  &triple->spec.gateway_a, NULL, &error));
+    triple->client.conn = sl_tcp_connect(triple->host[TRIPLE_CLIENT].tcp, &triple->host[TRIPLE_CLIENT].ip,
+                                         CLIENT_PORT, &gateway, triple->port[0], &triple->spec.client, NULL,
                                          now_of(triple, TRIPLE_CLIENT), &error);
     assert_int_equal(error, 0);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Client, gateway and two servers on virtual time: the gateway relays between its two endpoints, joins them at packet
-// level, takes them apart again. Whole IP packets travel, so each checksum is looked at where a packet lands. Each host's
-// clock is ahead by something of its own. Applications send bytes of rig_byte() and check those that come by their place
-// in the stream, whoever sent them: server, another server, or the gateway itself.
+// level, takes them apart again. Whole IP packets travel, so each checksum is looked at where a packet lands. Each
+// host's clock is ahead by something of its own. Applications send bytes of rig_byte() and check those that come by
+// their place in the stream, whoever sent them: server, another server, or the gateway itself.
 #ifndef TCP_TRIPLE_H
 #define TCP_TRIPLE_H
 
@@ -22,9 +22,9 @@ struct triple_host {
 
 struct triple_end { // an application on a client's or server's connection
     struct sl_tcp_conn *conn;
-    uint32_t to_send, allowed; // bytes of the stream: all, and how far it may go now
-    uint32_t queued, read;     // places in the streams
-    uint32_t skip;             // bytes of the gateway's own that come first
+    uint32_t to_send, allowed;                    // bytes of the stream: all, and how far it may go now
+    uint32_t queued, read;                        // places in the streams
+    uint32_t skip;                                // bytes of the gateway's own that come first
     bool close_when_sent, shut, eof, ended, idle; // idle: does not read
     int error;
 };
@@ -38,9 +38,9 @@ struct triple_packet {
 };
 
 struct triple_spec {
-    uint64_t delay_us[2];             // of each leg, one way
+    uint64_t delay_us[2];              // of each leg, one way
     uint32_t loss, duplicate, reorder; // per mille, of every wire
-    uint32_t burst;                   // bytes that the ends may send more each burst_us; 0: all at once
+    uint32_t burst;                    // bytes that the ends may send more each burst_us; 0: all at once
     uint64_t burst_us;
     uint32_t preface[2]; // bytes of its own that the gateway sends first, to client and server
     bool v6_a, v6_b;
@@ -71,7 +71,7 @@ struct triple {
     // What a wire does with a packet besides chance: true loses it. `tcp` as on the wire.
     bool (*lose)(struct triple *triple, enum triple_wire wire, const struct sl_tcp *tcp, uint32_t payload);
     void (*every)(struct triple *triple); // after each step
-    uint64_t scratch; // the test's own
+    uint64_t scratch;                     // the test's own
 };
 
 void triple_spec_default(struct triple_spec *spec);
@@ -81,13 +81,15 @@ uint32_t triple_random(struct triple *triple, uint32_t below);
 // The client connects; the gateway connects on to the backend as it accepts, and relays.
 void triple_begin(struct triple *triple);
 void triple_run(struct triple *triple, uint64_t for_us, bool (*done)(struct triple *triple));
-// Out of the engine and joined: true; false: not now, both are as they were (why: triple->refused, or a detach's error).
+// Out of the engine and joined: true; false: not now, both are as they were (why: triple->refused, or a detach's
+// error).
 bool triple_join(struct triple *triple);
 // 0, or the error of sl_tcp_splice_part(): both are endpoints again.
 int triple_part(struct triple *triple);
 void triple_backend(struct triple *triple, unsigned backend); // gives up leg 1, connects to another
 // The gateway itself sends the next bytes of the stream that the client reads.
 void triple_answer(struct triple *triple, uint32_t from, uint32_t bytes);
+void triple_reset(struct triple *triple); // a joined pair, on both legs
 bool triple_delivered(struct triple *triple); // both have all, with the first server
 bool triple_closed(struct triple *triple);    // client and server have ended
 // True where all is settled on both legs, so that triple_part() would do.
