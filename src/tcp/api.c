@@ -251,6 +251,14 @@ void sl_tcp_prefetch(const struct sl_tcp_conn *handle)
     tcp_conn_prefetch((const struct tcp_conn *)handle, true);
 }
 
+// What the output that follows will touch besides the connection.
+static void ask_for_output(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn)
+{
+    tcp_wheel_prefetch(&tcp->wheel, tcp_conn_index(tcp, conn));
+    if (conn->sent_tail != TCP_NONE)
+        __builtin_prefetch(tcp_record_at(tcp, conn->sent_tail), 1);
+}
+
 int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
@@ -270,6 +278,7 @@ int sl_tcp_send(struct sl_tcp_conn *handle, const struct sl_tcp_chunk *chunk, ui
     if (index == TCP_NONE)
         return no_room(tcp, conn, -ENOBUFS);
     queue(tcp, conn, index, chunk);
+    ask_for_output(tcp, conn);
     tcp_want_output(tcp, conn);
     return 0;
 }

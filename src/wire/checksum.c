@@ -58,18 +58,19 @@ static uint64_t short_sum(const uint8_t *at, size_t len_bytes)
     return wide_fold(even + odd + tail_word(at, len_bytes));
 }
 
-static inline lanes lanes_at(const uint8_t *at)
+// By address, not by value: how vectors are passed differs between CPUs that have such registers and those that have not.
+static inline void vector_add(struct vector_sum *sum, const lanes *vector)
+{
+    sum->low += *vector & 0xffffffff;
+    sum->high += *vector >> 32;
+}
+
+static inline void vector_add_bytes(struct vector_sum *sum, const uint8_t *at)
 {
     lanes vector;
 
     memcpy(&vector, at, sizeof(vector));
-    return vector;
-}
-
-static inline void vector_add(struct vector_sum *sum, lanes vector)
-{
-    sum->low += vector & 0xffffffff;
-    sum->high += vector >> 32;
+    vector_add(sum, &vector);
 }
 
 static inline uint64_t vector_finish(const struct vector_sum *a, const struct vector_sum *b)
@@ -87,8 +88,8 @@ uint64_t sl_csum_add(uint64_t sum, const void *bytes, size_t len_bytes)
     if (len_bytes < 2 * STRIDE)
         return sum + short_sum(at, len_bytes);
     for (; len_bytes >= STRIDE; len_bytes -= STRIDE, at += STRIDE) {
-        vector_add(&first, lanes_at(at));
-        vector_add(&second, lanes_at(at + sizeof(lanes)));
+        vector_add_bytes(&first, at);
+        vector_add_bytes(&second, at + sizeof(lanes));
     }
     return sum + vector_finish(&first, &second) + short_sum(at, len_bytes);
 }
@@ -106,12 +107,14 @@ uint64_t sl_csum_copy(void *to, const void *from, size_t len_bytes)
     struct vector_sum first = {0}, second = {0};
 
     for (; len_bytes >= STRIDE; len_bytes -= STRIDE, at += STRIDE, put += STRIDE) {
-        lanes a = lanes_at(at), b = lanes_at(at + sizeof(lanes));
+        lanes a, b;
 
+        memcpy(&a, at, sizeof(a));
+        memcpy(&b, at + sizeof(a), sizeof(b));
         memcpy(put, &a, sizeof(a));
         memcpy(put + sizeof(a), &b, sizeof(b));
-        vector_add(&first, a);
-        vector_add(&second, b);
+        vector_add(&first, &a);
+        vector_add(&second, &b);
     }
     memcpy(put, at, len_bytes);
     return vector_finish(&first, &second) + short_sum(at, len_bytes);
