@@ -12,7 +12,9 @@ from conftest import BUILD
     ["--connections", "800", "--seed", "12", "--loss", "30", "--duplicate", "20", "--delay", "100", "--corrupt", "5"],
     ["--connections", "800", "--seed", "13", "--loss", "20", "--delay", "30", "--v6"],
     ["--connections", "500", "--seed", "14", "--loss", "20", "--no-sack", "--newreno"],
-    ["--connections", "500", "--seed", "15", "--loss", "20", "--no-timestamps"]], ids=lambda a: " ".join(a[4:]) or "a good path")
+    ["--connections", "500", "--seed", "15", "--loss", "20", "--no-timestamps"],
+    ["--connections", "500", "--seed", "16", "--variety"],
+    ["--connections", "500", "--seed", "17", "--variety", "--v6", "--loss", "10", "--ce", "20"]], ids=lambda a: " ".join(a[4:]) or "a good path")
 def test_every_byte_arrives_between_us_and_the_kernel(arguments):
     done = subprocess.run([BUILD / "tests/tcp/tcp-differential", "--at-once", "300", *arguments], capture_output=True, text=True,
                           timeout=240, check=False)

@@ -44,6 +44,7 @@
 #define PATH_ROOM   32768u
 #define PACKET      2048u
 #define PIECE       20000u
+#define REFUSED     4096u
 #define LITTLE      2000u // bytes that a window of some bytes lets through in reasonable time
 
 struct block {
@@ -188,15 +189,6 @@ static void paths_make(void)
             die("the path");
 }
 
-static void tell_us(const struct sl_tcp_out *out)
-{
-    struct sl_tcp_icmp_in icmp = {.local = out->src, .remote = out->dst, .local_port = out->sport,
-                                  .remote_port = out->dport, .seq = out->seq, .kind = SL_TCP_ICMP_TOO_BIG,
-                                  .mtu = path_mtu};
-
-    sl_tcp_icmp(tcp, &icmp, now_us());
-}
-
 static void tell_them(const uint8_t *packet)
 {
     uint8_t error[HARM_ICMP_MAX];
@@ -216,23 +208,22 @@ static bool passes(uint8_t *packet, uint32_t len)
     return true;
 }
 
-static struct sl_tcp_out *refused; // the last one too large: the engine is told when it has ended its output
+static struct sl_tcp_icmp_in refused[REFUSED]; // what was too large: the engine is told when it has ended its output
+static unsigned n_refused;
 
 static bool send_out(void *context, const struct sl_tcp_out *out)
 {
-    static struct sl_tcp_out kept;
     uint8_t packet[PACKET];
     unsigned at = sl_tcp_write_headers(out, (uint16_t)random_below(65536), packet);
 
     (void)context;
     for (unsigned i = 0; i < out->n_pieces; at += out->pieces[i++].len)
         memcpy(packet + at, out->pieces[i].data, out->pieces[i].len);
-    if (passes(packet, at)) {
+    if (passes(packet, at))
         netpath_put(paths[0], now_us(), packet, at, 0);
-    } else if (!want.black_hole) {
-        kept = *out;
-        refused = &kept;
-    }
+    else if (!want.black_hole && n_refused < REFUSED)
+        refused[n_refused++] = (struct sl_tcp_icmp_in){out->src, out->dst, out->sport, out->dport, out->seq,
+                                                       SL_TCP_ICMP_TOO_BIG, path_mtu};
     return true;
 }
 
@@ -578,9 +569,8 @@ static void our_turn(void)
             active[i] = active[--n_active];
     }
     sl_tcp_output(tcp, now_us());
-    if (refused)
-        tell_us(refused);
-    refused = NULL;
+    while (n_refused)
+        sl_tcp_icmp(tcp, &refused[--n_refused], now_us());
 }
 
 // ---- beginning ----------------------------------------------------------------------------------------------------
