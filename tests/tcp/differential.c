@@ -466,12 +466,19 @@ static void our_write(struct pair *pair)
         end->shut = sl_tcp_shutdown(pair->conn, now_us()) == 0;
 }
 
+// Who does not look for black holes gets through one only where it happens to be away as the timer fires.
+static void vary(struct sl_tcp_options *own)
+{
+    variety_ours(&chances, own);
+    own->mtu_probing |= want.black_hole;
+}
+
 // Its mind changes: options that may be set at any time.
 static void our_whim(struct pair *pair)
 {
     struct sl_tcp_options other = options;
 
-    variety_ours(&chances, &other);
+    vary(&other);
     sl_tcp_options_set(pair->conn, &other, now_us());
 }
 
@@ -601,7 +608,7 @@ static bool our_begin(struct pair *pair)
     sl_be16 remote = pair->beginner == BY_US ? htons(PORT_THEIRS) : pair->port;
 
     if (want.variety)
-        variety_ours(&chances, &own);
+        vary(&own);
     // Linux (6.18) goes on scaling its windows in a simultaneous open whose other SYN had no scale.
     own.wscale |= pair->beginner == BY_BOTH;
     pair->ours.open = true;
@@ -745,7 +752,7 @@ static void listen_varied(void)
     for (unsigned i = 1; i < LISTENERS; i++) {
         struct sl_tcp_options own = options;
 
-        variety_ours(&chances, &own);
+        vary(&own);
         own.cookies_always = keeps_order() && chance(400);
         if (!sl_tcp_listen(tcp, &our_ip, htons((uint16_t)(PORT_OURS - i)), &own, NULL, NULL))
             die("engine");
