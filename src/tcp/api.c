@@ -452,12 +452,28 @@ void sl_tcp_user_set(struct sl_tcp_conn *conn, void *user)
     inside(conn)->user = user;
 }
 
+// What a SYN has offered is what its answer is held against.
+static void keep_offered(struct sl_tcp_options *wanted, const struct sl_tcp_options *before)
+{
+    wanted->timestamps = before->timestamps;
+    wanted->sack = before->sack;
+    wanted->wscale = before->wscale;
+    wanted->wscale_shift = before->wscale_shift;
+    wanted->rx_bytes = wanted->wscale_shift == 0xff ? before->rx_bytes : wanted->rx_bytes; // the scale follows from it
+    wanted->ecn = before->ecn;
+    wanted->mtu = before->mtu;
+    wanted->mss_clamp = before->mss_clamp;
+}
+
 void sl_tcp_options_set(struct sl_tcp_conn *handle, const struct sl_tcp_options *options, uint64_t now_us)
 {
     struct tcp_conn *conn = inside(handle);
     const struct sl_tcp_options *before = conn->options;
+    struct sl_tcp_options wanted = *options;
 
-    conn->options = tcp_profile_get(conn->engine, options);
+    if (conn->state == SL_TCP_SYN_SENT || conn->state == SL_TCP_SYN_RECEIVED)
+        keep_offered(&wanted, before);
+    conn->options = tcp_profile_get(conn->engine, &wanted);
     tcp_profile_put(conn->engine, before);
     if (conn->state == SL_TCP_CLOSED)
         return;

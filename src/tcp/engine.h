@@ -635,6 +635,7 @@ uint32_t tcp_window_select(struct sl_tcp_engine *tcp,
 bool tcp_window_update_due(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn);
 void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes,
                  uint64_t now_us); // growth of the window
+void tcp_rx_limit_set(struct tcp_conn *conn, uint32_t bytes); // the window to aim at
 void tcp_drs_rtt(struct tcp_conn *conn, uint64_t now_us);
 uint32_t tcp_rx_room(const struct sl_tcp_engine *tcp, const struct tcp_conn *conn); // charge it may hold
 

@@ -138,18 +138,20 @@ void tcp_mtu_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t 
 {
     const struct tcp_record *head = conn->sent_head == TCP_NONE ? NULL : tcp_record_at(tcp, conn->sent_head);
 
-    uint32_t options;
+    uint32_t len = head ? head->end - head->seq : 0, packet;
     uint16_t next;
 
     (void)now_us;
-    if (!conn->options->mtu_probing || head == NULL || head->end - head->seq + 60 < mtu_floor(conn))
+    if (!conn->options->mtu_probing || head == NULL || len + 60 < mtu_floor(conn))
         return;
     if (++conn->black_hole < 2)
         return;
-    next = plateau_below(conn->path_mtu);
-    options = tcp_has(conn, TCP_TS_ON) ? 12 : 0;
-    if (next == 0 || head->end - head->seq + options + TCP_HEADERS(tcp_is_v4(conn)) <= next)
-        return; // would have fitted already: it did not vanish for its size
+    if (len + TCP_OPTIONS_MAX < conn->snd_mss)
+        return; // not a full one, whatever its options: it did not vanish for its size
+    packet = len + (tcp_has(conn, TCP_TS_ON) ? 12 : 0) + TCP_HEADERS(tcp_is_v4(conn));
+    next = plateau_below((uint16_t)tcp_min_u32(conn->path_mtu, packet)); // one that SACKs cut short must become smaller too
+    if (next == 0)
+        return;
     tcp_mtu_lower(tcp, conn, next, 1);
     conn->cc.cwnd = tcp_pipe(conn) + conn->snd_mss;
 }

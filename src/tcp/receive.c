@@ -78,6 +78,12 @@ bool tcp_window_update_due(const struct sl_tcp_engine *tcp, const struct tcp_con
            (told < 2u * conn->rcv_mss || window >= 2 * told);
 }
 
+// Two units of the scale at least: a window of less would be told as 0 for ever.
+void tcp_rx_limit_set(struct tcp_conn *conn, uint32_t bytes)
+{
+    conn->rx_limit = tcp_max_u32(bytes, 2u << conn->rcv_wscale);
+}
+
 // As much as the reader takes in two round trips is what the window has to be, so that it is not what limits: it grows to
 // that, up to options.rx_bytes (Fisk and Feng, "Dynamic Right-Sizing", 2001).
 void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes, uint64_t now_us)
@@ -89,8 +95,8 @@ void tcp_rx_read(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t byte
     if (now_us - conn->drs_us < round)
         return;
     if ((uint64_t)conn->drs_read * 2 > conn->rx_limit)
-        conn->rx_limit =
-            (uint32_t)tcp_min_u64(conn->options->rx_bytes, 3ull * conn->drs_read + 16u * conn->rcv_mss);
+        tcp_rx_limit_set(conn, (uint32_t)tcp_min_u64(conn->options->rx_bytes,
+                                                     3ull * conn->drs_read + 16u * conn->rcv_mss));
     conn->drs_read = 0;
     conn->drs_us = now_us;
 }

@@ -66,6 +66,7 @@ static void learn(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct
         conn->flags |= TCP_WSCALE_ON;
         conn->snd_wscale = options->wscale;
         conn->rcv_wscale = window_shift(conn->options);
+        tcp_rx_limit_set(conn, conn->rx_limit);
     }
     if (conn->options->sack && options->present & TCP_OPTION_SACK_PERMITTED)
         conn->flags |= TCP_SACK_ON;

@@ -175,6 +175,15 @@ static void an_mtu_that_large_segments_would_have_passed_is_not_lowered_below_th
     assert_true(rig_info(conn).mtu == 1500);
 }
 
+// Options besides the timestamps leave a full segment less than full: below the next step of the table, and no less lost.
+static void a_full_segment_cut_short_by_its_options_is_found_out_too(void **state)
+{
+    open_with(false);
+    rig_send(rig, conn, 0, MSS - 28);
+    rig_wait(rig, 20 * RIG_S);
+    assert_in_range(rig_info(conn).mtu, 576, 1400);
+}
+
 static void after_a_mere_outage_it_is_raised_again_at_once(void **state)
 {
     uint32_t at = 1;
@@ -270,6 +279,7 @@ int main(void)
         TEST(rfc4821_7_7_two_timeouts_of_full_segments_lower_it_until_they_get_through),
         TEST(rfc2923_2_1_small_segments_that_vanish_are_no_black_hole),
         TEST(an_mtu_that_large_segments_would_have_passed_is_not_lowered_below_them),
+        TEST(a_full_segment_cut_short_by_its_options_is_found_out_too),
         TEST(after_a_mere_outage_it_is_raised_again_at_once),
         TEST(rfc1191_6_3_after_ten_minutes_a_larger_one_is_tried),
         TEST(rfc4821_7_5_a_lost_probe_costs_a_segment_and_not_the_window),

@@ -270,6 +270,25 @@ static void rfc9293_3_10_4_close_in_syn_received_sends_data_and_fin_once_establi
     rig_free(rig);
 }
 
+// Both ends go by what the SYN said.
+static void options_set_while_the_syn_is_out_do_not_change_what_it_offered(void **state)
+{
+    struct sl_tcp_options options = rig_options(), bare = script_bare();
+    struct sl_tcp_conn *conn;
+    struct rig *rig = begin(&conn, options, false);
+    struct sl_tcp_info info;
+
+    bare.no_delay = true;
+    sl_tcp_options_set(conn, &bare, rig->now_us);
+    RIG_PUT(rig, .flags = SYN | ACK, .ack = 1, .window = 5000,
+            .options = {.present = TCP_OPTION_MSS | TCP_OPTION_WSCALE | TCP_OPTION_SACK_PERMITTED, .mss = 1460, .wscale = 7});
+    info = rig_info(conn);
+    assert_true(info.sack);
+    assert_int_equal(info.snd_wscale, 7);
+    assert_int_equal(info.rcv_wscale, 7);
+    rig_free(rig);
+}
+
 // ---- options ------------------------------------------------------------------------------------------------------
 struct learnt {
     const char *name;
@@ -516,6 +535,7 @@ int main(void)
         T(must_11_a_reset_ends_a_simultaneous_open_with_refusal),
         T(data_queued_before_a_simultaneous_open_is_sent),
         T(rfc9293_3_10_4_close_in_syn_received_sends_data_and_fin_once_established),
+        T(options_set_while_the_syn_is_out_do_not_change_what_it_offered),
         T(what_is_agreed_on_is_what_both_have),
         T(must_15_without_an_mss_option_536_and_1220_are_sent),
         T(must_16_the_effective_mss_is_the_smaller_one_without_options),

@@ -187,6 +187,31 @@ static void a_window_shrunk_to_nothing_by_who_is_gone_ends_it(void **state)
     rig_free(rig);
 }
 
+// A caller's scale may be coarser than his window, or his window become smaller than the scale agreed on.
+static void a_window_below_a_unit_of_its_scale_is_told_all_the_same(void **state)
+{
+    for (unsigned later = 0; later < 2; later++) {
+        struct sl_tcp_options options = rig_options(), small = rig_options();
+        struct sl_tcp_conn *conn;
+        uint32_t at = 0;
+        struct rig *rig;
+
+        small.rx_bytes = small.rx_initial_bytes = 2000;
+        options.wscale_shift = small.wscale_shift = 14;
+        rig = with(&conn, later ? options : small, rig_full_syn(), 65535);
+        if (later)
+            sl_tcp_options_set(conn, &small, rig->now_us);
+        for (unsigned i = 0; i < 200; i++) {
+            say(rig, ACK, 1 + at, 1000, 1);
+            at += rig_read(rig, conn, at);
+            rig_wait(rig, 50 * RIG_MS);
+        }
+        assert_int_equal(at, 200000);
+        assert_true(rig_info(conn).rcv_wnd > 0);
+        rig_free(rig);
+    }
+}
+
 // ---- closed: section 3.8.6.1 ----------------------------------------------------------------------------------------
 static void shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely(void **state)
 {
@@ -796,6 +821,7 @@ int main(void)
         T(acknowledgements_stay_within_a_shrunken_window),
         T(shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers),
         T(a_window_shrunk_to_nothing_by_who_is_gone_ends_it),
+        T(a_window_below_a_unit_of_its_scale_is_told_all_the_same),
         T(shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely),
         T(must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered),
         T(probes_without_an_answer_end_it),
