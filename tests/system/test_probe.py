@@ -119,7 +119,8 @@ def test_a_silent_server_is_given_up_at_the_time_said(lab):
     nothing_is_left(lab)
 
 
-@pytest.mark.parametrize("address, why", [("198.51.100.77", "host unreachable"), ("2001:db8:100::77", "address unreachable")])
+@pytest.mark.parametrize("address, why", [("198.51.100.77", "host unreachable"),
+                                          ("2001:db8:100::77", "address unreachable")])
 def test_nobody_at_the_address_is_told_before_the_time_is_over(lab, address, why):
     answer = one(lab, address, 80, "--timeout", 10)
     assert answer["result"] == "unreachable" and answer["why"] == why and "router" not in answer
