@@ -74,8 +74,8 @@ struct endpoint_way { // what was chosen
 
 // Opens a connection whose answers this worker owns: the local port is chosen by RFC 6056 section 3.3.4 among those for
 // which the flow's hash says so. The SYN leaves with this pass. NULL and *error: -ENETUNREACH (no route, or only one that
-// drops), -EINVAL (no other host's address: the gateway's own, a service's, link-local, of a group), -EADDRNOTAVAIL (`local` is
-// not an address of a port, or none has one of that family), -EADDRINUSE (no local port is free), -ENOBUFS (no room for
+// drops), -EINVAL (no other host's address: the gateway's own, a service's, link-local, of a group), -EADDRNOTAVAIL
+// (`local` is not an address of a port, or none has one of that family), -EADDRINUSE (no local port is free), -ENOBUFS (no room for
 // a connection). *way is filled as far as it was found. Worker's thread.
 struct sl_tcp_conn *endpoint_connect(struct worker *worker, const struct endpoint_request *request,
                                      struct endpoint_way *way, int *error);

@@ -69,7 +69,10 @@ static void a_members_answer_lands_at_the_worker_that_asked(void **state)
         struct sl_command command = {
             .kind = SL_COMMAND_PROBE_TCP,
             .id = 1 + i,
-            .probe = {.remote = harness_ip_of("10.1.0.1"), .remote_port = 8080, .worker = (uint16_t)(i % WORKERS), .timeout_ms = 1000}};
+            .probe = {.remote = harness_ip_of("10.1.0.1"),
+                      .remote_port = 8080,
+                      .worker = (uint16_t)(i % WORKERS),
+                      .timeout_ms = 1000}};
         struct sl_event event;
 
         assert_true(probes_begin(&probes, &b->h->house, &command, &event));

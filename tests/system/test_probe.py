@@ -119,7 +119,8 @@ def test_a_silent_server_is_given_up_at_the_time_said(lab):
     nothing_is_left(lab)
 
 
-@pytest.mark.parametrize("address, why", [("198.51.100.77", "host unreachable"), ("2001:db8:100::77", "address unreachable")])
+@pytest.mark.parametrize("address, why", [("198.51.100.77", "host unreachable"),
+                                          ("2001:db8:100::77", "address unreachable")])
 def test_nobody_at_the_address_is_told_before_the_time_is_over(lab, address, why):
     answer = one(lab, address, 80, "--timeout", 10)
     assert answer["result"] == "unreachable" and answer["why"] == why and "router" not in answer
@@ -215,3 +216,18 @@ def test_a_control_plane_killed_during_a_probe_leaves_none_hanging(fresh_lab):
     wait_for(lambda: lab.ctl("status", check=False).returncode == 0, "sluiced to be back")
     nothing_is_left(lab)
     assert probe(lab, "198.51.100.21", 8080, "--count", 40, "--interval", 0)["connected"] == 40
+
+
+def test_a_data_plane_killed_during_a_probe_is_told_and_the_next_one_probes(fresh_lab):
+    lab = fresh_lab
+    lab.up()
+    silent_server(lab)
+    lab.http_server("server1", 8080)
+    child = spawn_ctl(lab, "198.51.100.21", SILENT, 2)
+    wait_for(lambda: open_connections(lab) == 1, "the probe to be under way")
+    lab.daemon("kill", "dp")
+    assert child.wait(20) == 1
+    lab.daemon("start", "dp")
+    lab.wait_ready()
+    assert one(lab, "198.51.100.21", 8080)["result"] == "connected"
+    nothing_is_left(lab)

@@ -206,7 +206,9 @@ static void probes_are_a_line_each_and_a_summary(void **state)
     free(printed);
     assert_string_equal(((struct fake *)*state)->asked,
                         "{\"address\":\"10.0.0.11\",\"command\":\"probe.tcp\",\"port\":80}");
-    assert_int_equal(run(*state, PROBED("unreachable") PROBED_FROM ", \"why\": \"host unreachable\", \"router\": \"10.0.0.9\"}}",
+    assert_int_equal(run(*state,
+                         PROBED("unreachable") PROBED_FROM
+                         ", \"why\": \"host unreachable\", \"router\": \"10.0.0.9\"}}",
                          false, "probe tcp fd00::11 80 --count 1", &printed),
                      CTL_FAILED);
     assert_string_equal(printed, "1: unreachable: host unreachable, says 10.0.0.9, 1.500 ms; from 10.0.0.1:61000 by lan, "

@@ -22,7 +22,8 @@ const char *ctl_kind_name(enum ctl_kind kind)
 
 static const char *const placeholders[CTL_KINDS] = {
     [CTL_WORD] = "WORD",       [CTL_FILE] = "FILE", [CTL_ADDRESS] = "ADDRESS", [CTL_PREFIX] = "PREFIX",
-    [CTL_PORT] = "PORT",       [CTL_NUMBER] = "N",  [CTL_DURATION] = "TIME",   [CTL_SECONDS] = "SECONDS", [CTL_PROTOCOL] = "PROTOCOL",
+    [CTL_PORT] = "PORT",       [CTL_NUMBER] = "N",  [CTL_DURATION] = "TIME",   [CTL_PROTOCOL] = "PROTOCOL",
+    [CTL_SECONDS] = "SECONDS",
     [CTL_SERVICE] = "SERVICE", [CTL_POOL] = "POOL"};
 
 // "a|b|c" or the placeholder of the kind.
