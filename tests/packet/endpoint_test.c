@@ -292,7 +292,7 @@ static void a_cookie_is_good_at_every_worker_and_echo_answers_the_syn(void **sta
     struct harness *h = begin(3);
     struct peer asks = peer_of(4000, ECHO);
     const uint8_t *payload;
-    uint8_t cookie[8];
+    uint8_t cookie[8] = {0};
 
     fast_open_of_echo(h, true);
     send_early(h, 0, &asks, NULL, 0, 0);
