@@ -385,3 +385,12 @@ struct sl_tcp_info rig_info(struct sl_tcp_conn *conn)
     sl_tcp_info(conn, &info);
     return info;
 }
+
+struct rig *rig_with(struct sl_tcp_conn **conn, struct sl_tcp_options options, struct tcp_options syn,
+                     uint32_t window)
+{
+    struct rig *rig = rig_new();
+
+    *conn = rig_open_passive(rig, &options, syn, window);
+    return rig;
+}

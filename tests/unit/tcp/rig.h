@@ -94,6 +94,8 @@ void rig_listen(struct rig *rig, const struct sl_tcp_options *options);
 // window in bytes.
 struct sl_tcp_conn *rig_open_passive(struct rig *rig, const struct sl_tcp_options *options,
                                      struct tcp_options syn, uint32_t window);
+struct rig *rig_with(struct sl_tcp_conn **conn, struct sl_tcp_options options, struct tcp_options syn,
+                     uint32_t window); // a new rig, with one that the peer opened
 struct sl_tcp_conn *rig_open_active(struct rig *rig, const struct sl_tcp_options *options,
                                     struct tcp_options syn, uint32_t window);
 // MSS 1460, SACK, timestamps, scale 7; MSS 1460 alone.

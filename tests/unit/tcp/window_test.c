@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Both windows (RFC 9293 section 3.8.6, RFC 7323 section 2): what is told, what is heeded, closed ones and their
-// probes, silly ones, Nagle's algorithm, growth, and the memory behind them.
+// probes, silly ones, and growth.
 #include "script.h"
 
 #define MSS 1460u
@@ -10,20 +10,11 @@ static void window(struct rig *rig, uint32_t seq, uint32_t ack, uint32_t bytes)
     RIG_PUT(rig, .flags = ACK, .seq = seq, .ack = ack, .window = bytes);
 }
 
-static struct rig *with(struct sl_tcp_conn **conn, struct sl_tcp_options options, struct tcp_options syn,
-                        uint32_t bytes)
-{
-    struct rig *rig = rig_new();
-
-    *conn = rig_open_passive(rig, &options, syn, bytes);
-    return rig;
-}
-
 // ---- the peer's: heeded -------------------------------------------------------------------------------------------
 static void no_more_is_sent_than_the_window_holds(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 3 * MSS + 100);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 3 * MSS + 100);
 
     rig_send(rig, conn, 0, 10 * MSS);
     for (unsigned i = 0; i < 3; i++)
@@ -40,7 +31,7 @@ static void must_1_windows_are_unsigned(void **state)
 {
     struct sl_tcp_conn *conn;
     struct sl_tcp_options options = rig_options();
-    struct rig *rig = with(&conn, options, rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, options, rig_bare_syn(), 65535);
 
     assert_int_equal(rig_info(conn).snd_wnd, 65535);
     rig_free(rig);
@@ -52,7 +43,7 @@ static void rec_1_scaled_windows_are_32_bits_wide(void **state)
         struct sl_tcp_conn *conn;
         struct tcp_options syn = {
             .present = TCP_OPTION_MSS | TCP_OPTION_WSCALE, .mss = 1460, .wscale = shift};
-        struct rig *rig = with(&conn, rig_options(), syn, 65535u << shift);
+        struct rig *rig = rig_with(&conn, rig_options(), syn, 65535u << shift);
 
         assert_int_equal(rig_info(conn).snd_wnd, 65535u << shift);
         window(rig, 1, 1, 1u << shift);
@@ -76,7 +67,7 @@ static void rfc7323_2_2_the_window_of_a_syn_is_not_scaled(void **state)
 static void more_than_64_kb_are_sent_where_the_scale_allows(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_full_syn(), 4u << 20);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_full_syn(), 4u << 20);
     uint32_t acked = 1;
 
     rig_send(rig, conn, 0, 3u << 20);
@@ -97,7 +88,7 @@ static void more_than_64_kb_are_sent_where_the_scale_allows(void **state)
 static void rfc9293_3_10_7_4_an_older_segment_does_not_change_the_window(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 10000);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 10000);
 
     RIG_PUT(rig, .flags = ACK, .seq = 1, .len = 100, .ack = 1, .window = 20000);
     RIG_PUT(rig, .flags = ACK, .seq = 101, .len = 100, .ack = 1, .window = 30000);
@@ -117,7 +108,7 @@ static void rfc9293_3_10_7_4_an_older_segment_does_not_change_the_window(void **
 static void must_34_a_shrunken_window_is_borne(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
 
     rig_send(rig, conn, 0, 8 * MSS);
     rig_drop_out(rig);
@@ -140,7 +131,7 @@ static void must_34_a_shrunken_window_is_borne(void **state)
 static void acknowledgements_stay_within_a_shrunken_window(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 6 * MSS);
 
     rig_send(rig, conn, 0, 6 * MSS);
     rig_drop_out(rig);
@@ -155,7 +146,7 @@ static void acknowledgements_stay_within_a_shrunken_window(void **state)
 static void shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_answers(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
 
     rig_send(rig, conn, 0, 4 * MSS);
     rig_drop_out(rig);
@@ -178,7 +169,7 @@ static void shld_17_a_window_shrunk_to_nothing_ends_no_connection_whose_peer_ans
 static void a_window_shrunk_to_nothing_by_who_is_gone_ends_it(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 4 * MSS);
 
     rig_send(rig, conn, 0, 4 * MSS);
     window(rig, 1, 1, 0);
@@ -198,7 +189,7 @@ static void a_window_below_a_unit_of_its_scale_is_told_all_the_same(void **state
 
         small.rx_bytes = small.rx_initial_bytes = 2000;
         options.wscale_shift = small.wscale_shift = 14;
-        rig = with(&conn, later ? options : small, rig_full_syn(), 65535);
+        rig = rig_with(&conn, later ? options : small, rig_full_syn(), 65535);
         if (later)
             sl_tcp_options_set(conn, &small, rig->now_us);
         for (unsigned i = 0; i < 200; i++) {
@@ -216,7 +207,7 @@ static void a_window_below_a_unit_of_its_scale_is_told_all_the_same(void **state
 static void shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more_rarely(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
     uint64_t last = 0;
 
     window(rig, 1, 1, 0);
@@ -241,7 +232,7 @@ static void shld_29_30_a_closed_window_is_probed_after_an_rto_and_then_ever_more
 static void must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
 
     window(rig, 1, 1, 0);
     rig_send(rig, conn, 0, 100);
@@ -259,7 +250,7 @@ static void must_36_37_a_window_stays_closed_for_ever_while_probes_are_answered(
 static void probes_without_an_answer_end_it(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
 
     window(rig, 1, 1, 0);
     rig_send(rig, conn, 0, 100);
@@ -271,7 +262,7 @@ static void probes_without_an_answer_end_it(void **state)
 static void an_opened_window_is_used_at_once(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
 
     window(rig, 1, 1, 0);
     rig_send(rig, conn, 0, 3 * MSS);
@@ -288,7 +279,7 @@ static void the_peers_probes_of_our_closed_window_are_answered(void **state)
     struct rig *rig;
 
     options.rx_initial_bytes = 2000;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
+    rig = rig_with(&conn, options, rig_bare_syn(), 65535);
     say(rig, ACK, 1, 2000, 1);
     assert_int_equal(rig_info(conn).rcv_wnd, 0);
     rig_drop_out(rig);
@@ -309,7 +300,7 @@ static void the_peers_probes_of_our_closed_window_are_answered(void **state)
 static void must_38_small_room_is_not_filled_by_small_segments(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
 
     window(rig, 1, 1, 0);
     rig_send(rig, conn, 0, 10 * MSS);
@@ -323,7 +314,7 @@ static void must_38_small_room_is_not_filled_by_small_segments(void **state)
 static void must_38_half_the_largest_window_is_worth_a_segment(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 1000);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 1000);
 
     rig_send(rig, conn, 0, 3000);
     rig_expect(rig, ACK, 1, 1000, 1);
@@ -337,7 +328,7 @@ static void must_38_half_the_largest_window_is_worth_a_segment(void **state)
 static void must_38_a_timer_overrides_within_a_second(void **state)
 {
     struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
+    struct rig *rig = rig_with(&conn, rig_options(), rig_bare_syn(), 65535);
     uint64_t took;
 
     window(rig, 1, 1, 0);
@@ -363,7 +354,7 @@ static void must_39_the_right_edge_moves_in_steps_worth_sending_for(void **state
 
     options.rx_initial_bytes = 10 * MSS;
     options.rx_bytes = 10 * MSS;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
+    rig = rig_with(&conn, options, rig_bare_syn(), 65535);
     for (unsigned i = 0; i < 10; i++)
         say(rig, ACK, 1 + i * MSS, MSS, 1);
     rig_drop_out(rig);
@@ -390,7 +381,7 @@ static void a_reader_who_makes_room_reopens_the_window_at_once(void **state)
     struct rig *rig;
 
     options.rx_initial_bytes = options.rx_bytes = 4 * MSS;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
+    rig = rig_with(&conn, options, rig_bare_syn(), 65535);
     for (unsigned i = 0; i < 4; i++)
         say(rig, ACK, 1 + i * MSS, MSS, 1);
     assert_int_equal(rig_info(conn).rcv_wnd, 0);
@@ -479,7 +470,7 @@ static void without_scaling_the_window_is_65535_at_most(void **state)
     struct rig *rig;
 
     options.rx_initial_bytes = 1u << 20;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
+    rig = rig_with(&conn, options, rig_bare_syn(), 65535);
     say(rig, ACK, 1, 100, 1);
     assert_int_equal(rig_take(rig)->out.window, 65535);
     assert_int_equal(rig_info(conn).rcv_wnd, 65535);
@@ -493,110 +484,9 @@ static void with_scaling_it_is_told_in_full_behind_the_handshake(void **state)
     struct rig *rig;
 
     options.rx_initial_bytes = 1u << 20;
-    rig = with(&conn, options, rig_full_syn(), 65535);
+    rig = rig_with(&conn, options, rig_full_syn(), 65535);
     say(rig, ACK, 1, 128, 1);
     assert_in_range((uint32_t)rig_take(rig)->out.window << 7, (1u << 20) - 4096, 1u << 20);
-    rig_free(rig);
-}
-
-// ---- Nagle: section 3.7.4 -------------------------------------------------------------------------------------------
-static void shld_7_one_small_segment_at_a_time_is_in_flight(void **state)
-{
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
-
-    rig_send(rig, conn, 0, 10);
-    rig_expect(rig, ACK | PSH, 1, 10, 1);
-    rig_send(rig, conn, 10, 10);
-    rig_send(rig, conn, 20, 10);
-    rig_expect_none(rig);
-    say(rig, ACK, 1, 0, 11);
-    rig_expect(rig, ACK | PSH, 11, 20, 1); // what gathered goes as one (MAY-16)
-    rig_free(rig);
-}
-
-static void shld_7_full_segments_do_not_wait(void **state)
-{
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
-
-    rig_send(rig, conn, 0, 10);
-    rig_send(rig, conn, 10, MSS);
-    rig_drop_out(rig);
-    rig_send(rig, conn, 10 + MSS, 2 * MSS);
-    assert_int_equal(count_out(rig), 2);
-    rig_free(rig);
-}
-
-// Appendix A.3 (Minshall): a small tail behind full segments goes, as no other small one is out.
-static void a_small_tail_behind_full_segments_does_not_wait(void **state)
-{
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
-
-    rig_send(rig, conn, 0, MSS + 100);
-    rig_expect(rig, ACK, 1, MSS, 1);
-    rig_expect(rig, ACK | PSH, 1 + MSS, 100, 1);
-    rig_free(rig);
-}
-
-static void must_17_no_delay_sends_each_at_once(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_conn *conn;
-    struct rig *rig;
-
-    options.no_delay = true;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
-    for (unsigned i = 0; i < 4; i++) {
-        rig_send(rig, conn, i * 10, 10);
-        rig_expect(rig, ACK | PSH, 1 + i * 10, 10, 1);
-    }
-    rig_free(rig);
-}
-
-static void must_17_no_delay_can_be_set_later_and_lets_go_what_waits(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, options, rig_bare_syn(), 65535);
-
-    rig_send(rig, conn, 0, 10);
-    rig_send(rig, conn, 10, 10);
-    rig_drop_out(rig);
-    options.no_delay = true;
-    sl_tcp_options_set(conn, &options, rig->now_us);
-    rig_flush(rig);
-    rig_expect(rig, ACK | PSH, 11, 10, 1);
-    rig_free(rig);
-}
-
-// MUST-60, MUST-61: nobody asks for PSH, so the last byte queued has it and no other.
-static void must_61_the_last_segment_of_what_is_queued_pushes(void **state)
-{
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
-
-    rig_send(rig, conn, 0, 3 * MSS);
-    rig_expect(rig, ACK, 1, MSS, 1);
-    rig_expect(rig, ACK, 1 + MSS, MSS, 1);
-    rig_expect(rig, ACK | PSH, 1 + 2 * MSS, MSS, 1);
-    rig_free(rig);
-}
-
-static void shld_28_many_small_pieces_make_full_segments(void **state)
-{
-    struct sl_tcp_conn *conn;
-    struct rig *rig = with(&conn, rig_options(), rig_bare_syn(), 65535);
-
-    for (unsigned i = 0; i < 40; i++) {
-        struct sl_tcp_chunk chunk = rig_chunk(i * 365, 365);
-
-        assert_int_equal(sl_tcp_send(conn, &chunk, rig->now_us), 0);
-    }
-    rig_flush(rig);
-    for (unsigned i = 0; i < 10; i++)
-        rig_expect(rig, i == 9 ? ACK | PSH : ACK, 1 + i * MSS, MSS, 1);
     rig_free(rig);
 }
 
@@ -609,7 +499,7 @@ static uint32_t window_after(unsigned rounds, bool reads, uint32_t per_round)
     uint32_t next = 1, read = 0, result;
 
     options.rx_bytes = 1u << 20;
-    rig = with(&conn, options, rig_full_syn(), 65535);
+    rig = rig_with(&conn, options, rig_full_syn(), 65535);
     for (unsigned i = 0; i < rounds; i++) {
         for (uint32_t sent = 0; sent < per_round && rig_info(conn).rcv_wnd >= 1448;
              sent += 1448, next += 1448) {
@@ -637,175 +527,6 @@ static void a_window_does_not_grow_for_who_does_not_read(void **state)
 static void a_window_does_not_grow_for_a_trickle(void **state)
 {
     assert_int_equal(window_after(50, true, 1448), 65536);
-}
-
-// ---- memory ---------------------------------------------------------------------------------------------------------
-static void a_connection_holds_no_more_than_its_share_of_charge(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_config config;
-    struct sl_tcp_conn *conn;
-    struct rig *rig;
-
-    rig_config(&config);
-    config.rx_bytes = 1u << 20;
-    rig = rig_new_with(&config, false);
-    conn = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-    for (uint32_t i = 0; i < 2000; i++) // a byte each, in a buffer of 2 KB
-        RIG_PUT(rig, .flags = ACK, .seq = 1 + i, .len = 1, .ack = 1, .window = 65535, .charge = 2048);
-    assert_in_range(rig->tcp->rx_charge, 100000, 1u << 19);
-    assert_true(COUNTER(rig, refused_memory) > 0);
-    assert_true(rig_info(conn).rcv_nxt - rig->peer_isn < 2001);
-    rig_free(rig);
-}
-
-static void what_was_refused_is_taken_when_there_is_room_again(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_config config;
-    struct sl_tcp_conn *conn;
-    struct rig *rig;
-    uint32_t next = 1;
-
-    rig_config(&config);
-    config.rx_bytes = 20000;
-    rig = rig_new_with(&config, false);
-    conn = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-    for (unsigned i = 0; i < 20; i++, next = rig_info(conn).rcv_nxt - rig->peer_isn)
-        RIG_PUT(rig, .flags = ACK, .seq = next, .len = 1000, .ack = 1, .window = 65535);
-    assert_in_range(next, 1001, 10001);
-    rig_read(rig, conn, 0);
-    RIG_PUT(rig, .flags = ACK, .seq = next, .len = 1000, .ack = 1, .window = 65535);
-    assert_int_equal(rig_read(rig, conn, next - 1), 1000);
-    rig_free(rig);
-}
-
-static void a_newcomer_finds_room_beside_the_greedy(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_config config;
-    struct sl_tcp_conn *conns[8];
-    struct rig *rig;
-
-    rig_config(&config);
-    config.rx_bytes = 256u << 10;
-    rig = rig_new_with(&config, false);
-    for (unsigned c = 0; c < 8; c++, rig->remote_port++) {
-        conns[c] = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-        for (uint32_t i = 0; i < 60; i++) // none reads; each takes what it gets
-            say(rig, ACK, rig_info(conns[c]).rcv_nxt - rig->peer_isn, 1000, 1);
-        rig_drop_out(rig);
-        script_events(rig, NULL);
-    }
-    for (unsigned c = 0; c < 8; c++)
-        assert_true(rig_info(conns[c]).rcv_unread >= 1000);
-    assert_in_range(rig->tcp->rx_charge, 1, config.rx_bytes);
-    rig_free(rig);
-}
-
-static void send_says_eagain_at_its_cap_and_tells_when_there_is_room(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_conn *conn;
-    struct rig *rig;
-    uint32_t sent = 0;
-
-    options.tx_bytes = 10000;
-    rig = with(&conn, options, rig_bare_syn(), 65535);
-    while (rig_send(rig, conn, sent, 1000) == 0)
-        sent += 1000;
-    assert_int_equal(sent, 10000);
-    assert_int_equal(rig_send(rig, conn, sent, 1000), -EAGAIN);
-    script_events(rig, NULL);
-    say(rig, ACK, 1, 0, 2001);
-    assert_int_equal(script_events(rig, NULL) & SL_TCP_WRITABLE, 0); // not for every bit
-    say(rig, ACK, 1, 0, 6001);
-    assert_int_equal(script_events(rig, NULL), SL_TCP_WRITABLE);
-    assert_int_equal(rig_send(rig, conn, sent, 1000), 0);
-    rig_free(rig);
-}
-
-static void senders_share_the_engines_cap(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_config config;
-    struct sl_tcp_conn *a, *b;
-    struct rig *rig;
-    uint32_t of_a = 0, of_b = 0;
-
-    rig_config(&config);
-    config.tx_bytes = 100000;
-    rig = rig_new_with(&config, false);
-    a = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-    while (rig_send(rig, a, of_a, 1000) == 0)
-        of_a += 1000;
-    rig_drop_out(rig);
-    script_events(rig, NULL);
-    rig->remote_port++;
-    b = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-    while (rig_send(rig, b, of_b, 1000) == 0)
-        of_b += 1000;
-    assert_in_range(of_a, 49000, 52000);
-    assert_in_range(of_b, 23000, 27000);
-    rig_free(rig);
-}
-
-static void a_sender_starved_by_others_is_told_when_there_is_room(void **state)
-{
-    for (unsigned pool = 0; pool < 2; pool++) {
-        struct sl_tcp_options options = rig_options();
-        struct sl_tcp_config config;
-        struct sl_tcp_conn *greedy, *starved;
-        struct rig *rig;
-
-        rig_config(&config);
-        if (pool)
-            config.buffers_held = 1;
-        else
-            config.tx_bytes = 10000;
-        rig = rig_new_with(&config, false);
-        greedy = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-        assert_int_equal(rig_send(rig, greedy, 0, 10000), 0);
-        rig_drop_out(rig);
-        rig->remote_port++;
-        starved = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-        assert_int_equal(rig_send(rig, starved, 0, 100), pool ? -ENOBUFS : -EAGAIN);
-        script_events(rig, NULL);
-        rig_wait(rig, 100 * RIG_MS);
-        assert_int_equal(script_events(rig, NULL), 0);
-        sl_tcp_abort(greedy, rig->now_us);
-        rig_wait(rig, 50 * RIG_MS);
-        assert_int_equal(script_events(rig, NULL), SL_TCP_WRITABLE);
-        assert_int_equal(rig_send(rig, starved, 0, 100), 0);
-        rig_wait(rig, RIG_S);
-        assert_int_equal(script_events(rig, NULL), 0);
-        rig_free(rig);
-    }
-}
-
-static void buffers_that_run_out_are_said_and_survived(void **state)
-{
-    struct sl_tcp_options options = rig_options();
-    struct sl_tcp_config config;
-    struct sl_tcp_conn *conn;
-    struct rig *rig;
-    uint32_t sent = 0;
-
-    rig_config(&config);
-    config.buffers_held = 8;
-    rig = rig_new_with(&config, false);
-    conn = rig_open_passive(rig, &options, rig_bare_syn(), 65535);
-    while (rig_send(rig, conn, sent, 100) == 0)
-        sent += 100;
-    assert_int_equal(sent, 800);
-    assert_int_equal(rig_send(rig, conn, sent, 100), -ENOBUFS);
-    say(rig, ACK, 1, 100, 1); // no room to keep it
-    assert_int_equal(rig_read(rig, conn, 0), 0);
-    rig_wait(rig, RIG_S);
-    say(rig, ACK, 1, 0, rig_info(conn).snd_nxt - rig->isn);
-    say(rig, ACK, 1, 100, rig_info(conn).snd_nxt - rig->isn);
-    assert_int_equal(rig_read(rig, conn, 0), 100);
-    rig_free(rig);
 }
 
 int main(void)
@@ -836,23 +557,9 @@ int main(void)
         T(the_offered_scale_is_what_the_largest_window_needs),
         T(without_scaling_the_window_is_65535_at_most),
         T(with_scaling_it_is_told_in_full_behind_the_handshake),
-        T(shld_7_one_small_segment_at_a_time_is_in_flight),
-        T(shld_7_full_segments_do_not_wait),
-        T(a_small_tail_behind_full_segments_does_not_wait),
-        T(must_17_no_delay_sends_each_at_once),
-        T(must_17_no_delay_can_be_set_later_and_lets_go_what_waits),
-        T(must_61_the_last_segment_of_what_is_queued_pushes),
-        T(shld_28_many_small_pieces_make_full_segments),
         T(a_window_that_limits_a_busy_reader_grows_to_its_cap),
         T(a_window_does_not_grow_for_who_does_not_read),
         T(a_window_does_not_grow_for_a_trickle),
-        T(a_connection_holds_no_more_than_its_share_of_charge),
-        T(what_was_refused_is_taken_when_there_is_room_again),
-        T(a_newcomer_finds_room_beside_the_greedy),
-        T(send_says_eagain_at_its_cap_and_tells_when_there_is_room),
-        T(senders_share_the_engines_cap),
-        T(a_sender_starved_by_others_is_told_when_there_is_room),
-        T(buffers_that_run_out_are_said_and_survived),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
