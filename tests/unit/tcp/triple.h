@@ -95,4 +95,13 @@ bool triple_closed(struct triple *triple);    // client and server have ended
 // True where all is settled on both legs, so that triple_part() would do.
 bool triple_quiet(struct triple *triple);
 
+// triple_step.c: steps of tests, which fail where one does not come about in time.
+struct triple *triple_began(const struct triple_spec *spec, uint32_t up, uint32_t down); // bytes to send each way
+bool triple_is_spliced(struct triple *triple);
+bool triple_is_connected(struct triple *triple);
+void triple_join_within(struct triple *triple, uint64_t us);
+void triple_part_within(struct triple *triple, uint64_t us);
+void triple_deliver_within(struct triple *triple, uint64_t us);
+uint64_t triple_segments_out(const struct triple *triple, unsigned host);
+
 #endif
