@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TCP endpoint beside the kernel's (endpoint_race.py), then in cycles and bytes, in process, on one core: bench_tcp.c
-says how."""
+and bench_splice.c say how."""
 import subprocess
 
 import endpoint_race
@@ -12,14 +12,18 @@ TIMEOUT = 120
 DATA = {1: "1 flow", 1000: "1,000 flows in turn", 65536: "64 K flows in turn"}
 DATA_BAR = {1: 400, 1000: 400}  # cycles per segment
 SHORT_BAR = 3000  # cycles per connection
+PAIRS = {1: "1 pair", 1000000: "1 M pairs at random"}
+SACKS = {0: "timestamps", 2: "timestamps and two SACK blocks"}
 IDLE = 1000000
 IDLE_BAR = 1000  # bytes per connection: a million in under a gigabyte
 
 
-def arguments(quick):
-    """Of a process each."""
+def commands(quick):
+    """Of a process each: the program and its arguments."""
     flows = [1, 1000] if quick else list(DATA)
-    return [["data", str(count)] for count in flows] + [["connections"], ["idle", str(IDLE)]]
+    engines = [["data", str(count)] for count in flows] + [["connections"], ["idle", str(IDLE)]]
+    return [["bench_tcp", *case] for case in engines] + \
+        [["bench_splice", str(pairs), str(sacks)] for pairs in PAIRS for sacks in SACKS]
 
 
 def figures(output):
@@ -38,10 +42,18 @@ def data_rows(flows, processes):
                 f"{how}; taking in its acknowledgement included", sending, bar=Bar(bar) if bar else None)]
 
 
+def joined_row(pairs, sacks, processes):
+    how = f"a header translated, watched and mended; bursts of 32; {len(processes)} processes; finding the pair is not in it"
+    return Row(SECTION, f"a data segment of a joined pair, {PAIRS[pairs]}, {SACKS[sacks]}", "cycles/packet", how,
+               Sample.of([numbers[2] for numbers in processes]))
+
+
 def rows_of(case, processes):
     """processes: a list of the case's numbers from each."""
     if case == "data":
         return data_rows(int(processes[0][0]), processes)
+    if case == "splice":
+        return [joined_row(int(processes[0][0]), int(processes[0][1]), processes)]
     if case == "connections":
         how = f"open, 100 bytes each way, close; {len(processes)} processes"
         return [Row(SECTION, f"a whole short connection, the {side}'s end", "cycles/connection", how,
@@ -51,11 +63,11 @@ def rows_of(case, processes):
                 Sample.of([numbers[1] for numbers in processes]), bar=Bar(IDLE_BAR))]
 
 
-def run(context, case):
-    done = subprocess.run([context.build / "tests/bench/bench_tcp", *case], capture_output=True, text=True, timeout=TIMEOUT,
+def run(context, program, *case):
+    done = subprocess.run([context.build / "tests/bench" / program, *case], capture_output=True, text=True, timeout=TIMEOUT,
                           check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"bench_tcp {' '.join(case)} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
+        raise RuntimeError(f"{program} {' '.join(case)} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
     return figures(done.stdout)
 
 
@@ -65,11 +77,11 @@ def measure(context, budget):
     seen = {}
     try:
         for _ in budget.rounds(2, PROCESSES_MOST):
-            for case in arguments(context.quick):
-                name, numbers = run(context, case)
-                seen.setdefault((name, case[-1]), []).append(numbers)
+            for command in commands(context.quick):
+                name, numbers = run(context, *command)
+                seen.setdefault((name, *command), []).append(numbers)
     except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as why:
         rows.append(Row(SECTION, "the TCP endpoint, the rest", "", skipped=str(why)))
-    for (name, _), processes in seen.items():
+    for (name, *_), processes in seen.items():
         rows += rows_of(name, processes)
     return rows

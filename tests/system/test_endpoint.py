@@ -2,42 +2,10 @@
 """Linux clients against the TCP that the data plane itself speaks: echo, discard and chargen."""
 import pytest
 
-from conftest import BUILD, DEFAULT, ping_counts, wait_for
+from conftest import DEFAULT, ping_counts, wait_for
+from endpoint_clients import ECHO, ENDPOINTS, LASTING, counted, tcp_counters
 
-ENDPOINTS = """endpoints:
-  - {name: echo, kind: echo, port: 7}
-  - {name: discard, kind: discard, port: 9}
-  - {name: chargen, kind: chargen, port: 19}
-"""
 OWN = ["10.0.0.1", "fd00::1"]
-
-# Sends megabytes through echo and compares what comes back; prints Mbit/s each way.
-ECHO = """
-import hashlib, os, socket, sys, threading, time
-s = socket.create_connection((sys.argv[1], 7), 10)
-s.settimeout(30)
-sent, got, block = hashlib.sha256(), hashlib.sha256(), os.urandom(1 << 20)
-def send():
-    for n in range(int(sys.argv[2])):
-        data = block[n:] + block[:n]
-        sent.update(data)
-        s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
-start = time.monotonic()
-sender = threading.Thread(target=send)
-sender.start()
-total = 0
-while True:
-    data = s.recv(1 << 18)
-    if not data:
-        break
-    got.update(data)
-    total += len(data)
-sender.join()
-assert total == int(sys.argv[2]) << 20, total
-assert sent.digest() == got.digest()
-print(round(total * 8 / (time.monotonic() - start) / 1e6))
-"""
 
 # Many connections open at once, each echoing a line of its own; prints how many were right.
 MANY = """
@@ -47,44 +15,6 @@ for n, s in enumerate(open_ones):
     s.sendall(b"line %d\\n" % n)
 print(sum(s.makefile("rb").readline() == b"line %d\\n" % n for n, s in enumerate(open_ones)))
 """
-
-# A connection that says a line every 20 ms, prints "ready" after the first and how it ended.
-LASTING = """
-import socket, sys, time
-s = socket.create_connection((sys.argv[1], 7), 10)
-s.settimeout(100)
-lines, told = s.makefile("rb"), 0
-try:
-    while True:
-        s.sendall(b"still here\\n")
-        assert lines.readline() == b"still here\\n", "closed"
-        told += 1
-        if told == 1:
-            print("ready", flush=True)
-        time.sleep(0.02)
-except ConnectionResetError:
-    print("reset")
-"""
-
-# Short connections one after the other; prints how long the longest took, in ms.
-HONEST = """
-import socket, sys, time
-worst = 0.0
-for n in range(int(sys.argv[2])):
-    start = time.monotonic()
-    s = socket.create_connection((sys.argv[1], 7), 60)
-    s.settimeout(60)
-    s.sendall(b"x" * 100)
-    got = b""
-    while len(got) < 100:
-        data = s.recv(100)
-        assert data, "closed"
-        got += data
-    s.close()
-    worst = max(worst, time.monotonic() - start)
-print(round(worst * 1000))
-"""
-
 
 # Many connections that send small segments for ever and read nothing: each segment keeps a whole packet buffer.
 DEAF = """
@@ -121,15 +51,6 @@ for n in range(int(sys.argv[2])):
     s.close()
 print(told)
 """
-
-
-def tcp_counters(lab):
-    return {row["counter"]: row for row in lab.ctl_json("counters")["counters"] if row["counter"].startswith("tcp_")}
-
-
-def counted(lab, name):
-    row = tcp_counters(lab).get(name)
-    return row["value"] if row else 0
 
 
 @pytest.fixture
@@ -257,25 +178,3 @@ def test_clients_that_never_read_starve_neither_routed_traffic_nor_others(endpoi
     endpoints.stop_children()
     endpoints.python("client1", ECHO, "10.0.0.1", 20)
     assert endpoints.drops().get("no_memory", 0) == 0
-
-
-def test_honest_clients_are_served_during_a_syn_flood(fresh_lab):
-    lab = fresh_lab
-    lab.up()
-    flooded = "routes: [{prefix: 172.16.0.0/12, via: [{address: 10.0.0.12}]}]\n"
-    lab.apply(DEFAULT + ENDPOINTS + flooded + "tcp: {connections: 4096}\n")
-    lasting = lab.spawn_python("client1", LASTING, "10.0.0.1")
-    assert lasting.stdout.readline().strip() == "ready"
-    mac = next(port["running"]["mac"] for port in lab.ctl_json("port")["ports"] if port["port"] == "lan")
-    flood = lab.spawn("client2", BUILD / "tools/pktgen/sluice-pktgen", "run", "-p", "af_packet:eth0", "--peer-mac", mac, "-P", "tcp",
-                      "--tcp-flags", "S", "--src", "172.16.0.0-172.31.255.255", "--dst", "10.0.0.1", "--sport", "1024-65535",
-                      "--dport", "7", "--flows", 1 << 20, "--random-flows", "-s", "76", "-r", "max", "-d", "120s",
-                      "--no-receive", "--huge", "off", "-q")
-    wait_for(lambda: counted(lab, "tcp_cookies_sent") > 10000, "cookies")
-    worst = lab.python("client1", HONEST, "10.0.0.1", 12, timeout=110).stdout.strip()
-    print(f"the longest of 12 honest connections: {worst} ms; {counted(lab, 'tcp_cookies_sent')} cookies")
-    assert flood.poll() is None, flood.stdout.read()
-    assert lasting.poll() is None
-    assert counted(lab, "tcp_cookies_good") > 0
-    lab.stop_children()
-    lab.python("client1", ECHO, "10.0.0.1", 5)
