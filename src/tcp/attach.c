@@ -150,6 +150,8 @@ static bool fill_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     if (index == TCP_NONE)
         return false;
     tcp_record_at(tcp, index)->flags |= TCP_SENT_FIN | TCP_SENT_EVER;
+    if (tcp_rated(conn))
+        tcp_rate_sent(tcp, conn, tcp_record_at(tcp, index), 1, true);
     conn->stalled_us = conn->sent_us = tcp->now_us;
     tcp_rtx_arm(tcp, conn, tcp->now_us);
     return true;
