@@ -202,6 +202,9 @@ static struct sl_tcp_conn *taken(struct sl_tcp_engine *tcp, uint32_t name, const
         return refused(error, -EADDRINUSE);
     if (saved->snd_nxt != conn->snd_end)
         return refused(error, -EBUSY);
+    if (has(saved, SL_TCP_SAVED_FIN_SENT) || // it would stand behind the residue's bytes
+        (tcp_has(conn, TCP_FIN_RECEIVED) && !has(saved, SL_TCP_SAVED_FIN_RECEIVED)))
+        return refused(error, -EINVAL);
     return resume(tcp, conn, saved, options, user);
 }
 
