@@ -70,6 +70,7 @@ static void fill_agreed(struct tcp_conn *conn, const struct sl_tcp_saved *saved)
     conn->rcv_wscale = saved->rcv_wscale;
     conn->peer_mss = saved->peer_mss;
     conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, saved->path_mtu);
+    tcp_mtu_wait(conn, conn->engine->now_us);
     tcp_mss_update(conn);
 }
 
@@ -175,6 +176,16 @@ static struct sl_tcp_conn *begin(struct sl_tcp_engine *tcp, struct tcp_conn *con
     return (struct sl_tcp_conn *)conn;
 }
 
+// What is in flight and larger is cut where it has to go again.
+static void fit_mtu(struct tcp_conn *conn, uint64_t now_us)
+{
+    if (tcp_max_u32(conn->path_mtu, conn->mtu_probe) <= conn->options->mtu)
+        return;
+    conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, conn->options->mtu);
+    tcp_mtu_wait(conn, now_us);
+    tcp_mss_update(conn);
+}
+
 // Nothing has passed behind the residue: it is the connection, with all that it knows of what is in flight.
 static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
                                   const struct sl_tcp_saved *saved, const struct sl_tcp_options *options,
@@ -188,7 +199,10 @@ static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *co
     conn->events = 0;
     fill_receive(conn, saved);
     fill_timestamps(conn, saved, tcp->now_us);
-    conn->drs_us = tcp->now_us;
+    fit_mtu(conn, tcp->now_us);
+    conn->drs_us = tcp->now_us; // a residue has something else in its place
+    conn->drs_rtt_seq = conn->rcv_nxt;
+    conn->drs_rtt_at_us = 0;
     tcp_want_output(tcp, conn);
     return begin(tcp, conn, saved, user);
 }
