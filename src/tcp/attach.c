@@ -176,16 +176,6 @@ static struct sl_tcp_conn *begin(struct sl_tcp_engine *tcp, struct tcp_conn *con
     return (struct sl_tcp_conn *)conn;
 }
 
-// What is in flight and larger is cut where it has to go again.
-static void fit_mtu(struct tcp_conn *conn, uint64_t now_us)
-{
-    if (tcp_max_u32(conn->path_mtu, conn->mtu_probe) <= conn->options->mtu)
-        return;
-    conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, conn->options->mtu);
-    tcp_mtu_wait(conn, now_us);
-    tcp_mss_update(conn);
-}
-
 // Nothing has passed behind the residue: it is the connection, with all that it knows of what is in flight.
 static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *conn,
                                   const struct sl_tcp_saved *saved, const struct sl_tcp_options *options,
@@ -199,7 +189,7 @@ static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *co
     conn->events = 0;
     fill_receive(conn, saved);
     fill_timestamps(conn, saved, tcp->now_us);
-    fit_mtu(conn, tcp->now_us);
+    tcp_mtu_fit(conn, tcp->now_us);
     conn->drs_us = tcp->now_us; // a residue has something else in its place
     conn->drs_rtt_seq = conn->rcv_nxt;
     conn->drs_rtt_at_us = 0;

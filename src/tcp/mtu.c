@@ -102,6 +102,18 @@ void tcp_mtu_wait(struct tcp_conn *conn, uint64_t now_us)
     conn->mtu_us = conn->path_mtu < conn->mtu_probe ? now_us + TCP_MTU_AGE_US : 0;
 }
 
+// What is in flight and larger is cut where it has to go again.
+void tcp_mtu_fit(struct tcp_conn *conn, uint64_t now_us)
+{
+    uint32_t most = tcp_max_u32(conn->options->mtu, mtu_floor(conn));
+
+    if (tcp_max_u32(conn->path_mtu, conn->mtu_probe) <= most)
+        return;
+    conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, most);
+    tcp_mtu_wait(conn, now_us);
+    tcp_mss_update(conn);
+}
+
 uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
 {
     uint32_t room = conn->mtu_probe - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12 : 0);

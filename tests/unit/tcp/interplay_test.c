@@ -116,6 +116,41 @@ static void a_threshold_crosses_to_no_model_and_none_comes_back(void **state)
     rig_free(rig);
 }
 
+// Neither what is sent from then on nor a probe of a larger one goes beyond it.
+static void a_smaller_mtu_that_is_set_holds_for_probes_too(void **state)
+{
+    struct rig *rig = rig_new();
+    struct sl_tcp_conn *conn = opened(rig, "cubic");
+    struct sl_tcp_options options = with("cubic");
+    const struct rig_segment *out;
+    uint32_t at = 0;
+
+    rig_send(rig, conn, at, 1000);
+    sl_tcp_icmp(rig->tcp,
+                &(struct sl_tcp_icmp_in){rig->local, rig->remote, rig->local_port, rig->remote_port,
+                                         rig->isn + 1, SL_TCP_ICMP_TOO_BIG, 1000},
+                rig->now_us);
+    assert_int_equal(rig_info(conn).mtu, 1000);
+    options.mtu = 1280;
+    sl_tcp_options_set(conn, &options, rig->now_us);
+    assert_int_equal(rig_info(conn).mtu, 1000);
+    for (at = 1000; at < 17000; at += 8000) {
+        rig_wait(rig, 20 * RIG_MS);
+        say(rig, ACK, 1, 0, 1 + at);
+        rig_wait(rig, 700 * RIG_S);
+        rig_drop_out(rig);
+        rig_send(rig, conn, at, 8000);
+        while ((out = rig_take(rig)) != NULL)
+            assert_true(out->out.len + 52 <= 1280);
+    }
+    assert_int_equal(rig_info(conn).mtu, 1280); // tried, and found to go
+    options.mtu = 1100;
+    sl_tcp_options_set(conn, &options, rig->now_us);
+    assert_int_equal(rig_info(conn).mtu, 1100);
+    sl_tcp_abort(conn, rig->now_us);
+    rig_free(rig);
+}
+
 // ---- residues ---------------------------------------------------------------------------------------------------------
 static struct sl_tcp_conn *left_behind(struct rig *rig, const struct sl_tcp_options *options, uint32_t bytes,
                                        struct sl_tcp_saved *saved)
@@ -579,6 +614,7 @@ int main(void)
         T(a_fin_that_comes_back_is_no_sample_of_anothers_rate),
         T(congestion_control_stays_what_the_connection_began_with),
         T(a_threshold_crosses_to_no_model_and_none_comes_back),
+        T(a_smaller_mtu_that_is_set_holds_for_probes_too),
         T(a_residue_whose_flow_has_a_model_comes_back_with_it),
         T(who_comes_back_measures_round_trips_from_where_he_is),
         T(a_residue_takes_no_state_that_has_our_fin),
