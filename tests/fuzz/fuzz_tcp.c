@@ -410,6 +410,7 @@ static void app_options(struct end *end)
     options.retries = more & 4 ? 3 : 15;
     options.fin_wait_2_ms = more & 8 ? 0 : 60000;
     options.keepalive_probes = more & 16 ? 2 : 9;
+    options.mtu = more & 32 ? 576 : world->options.mtu;
     options.no_delay = bits & 1;
     options.pacing = bits & 2;
     options.keepalive_idle_ms = bits & 4 ? 1000 : 0;
