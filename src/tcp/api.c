@@ -477,6 +477,7 @@ void sl_tcp_options_set(struct sl_tcp_conn *handle, const struct sl_tcp_options 
     tcp_profile_put(conn->engine, before);
     if (conn->state == SL_TCP_CLOSED)
         return;
+    tcp_mtu_fit(conn, now_us);
     tcp_slow_timer_arm(conn->engine, conn, now_us);
     tcp_want_output(conn->engine, conn);
 }

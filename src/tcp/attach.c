@@ -70,6 +70,7 @@ static void fill_agreed(struct tcp_conn *conn, const struct sl_tcp_saved *saved)
     conn->rcv_wscale = saved->rcv_wscale;
     conn->peer_mss = saved->peer_mss;
     conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, saved->path_mtu);
+    tcp_mtu_wait(conn, conn->engine->now_us);
     tcp_mss_update(conn);
 }
 
@@ -150,6 +151,8 @@ static bool fill_fin(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     if (index == TCP_NONE)
         return false;
     tcp_record_at(tcp, index)->flags |= TCP_SENT_FIN | TCP_SENT_EVER;
+    if (tcp_rated(conn))
+        tcp_rate_sent(tcp, conn, tcp_record_at(tcp, index), 1, true);
     conn->stalled_us = conn->sent_us = tcp->now_us;
     tcp_rtx_arm(tcp, conn, tcp->now_us);
     return true;
@@ -186,7 +189,10 @@ static struct sl_tcp_conn *resume(struct sl_tcp_engine *tcp, struct tcp_conn *co
     conn->events = 0;
     fill_receive(conn, saved);
     fill_timestamps(conn, saved, tcp->now_us);
-    conn->drs_us = tcp->now_us;
+    tcp_mtu_fit(conn, tcp->now_us);
+    conn->drs_us = tcp->now_us; // a residue has something else in its place
+    conn->drs_rtt_seq = conn->rcv_nxt;
+    conn->drs_rtt_at_us = 0;
     tcp_want_output(tcp, conn);
     return begin(tcp, conn, saved, user);
 }
@@ -200,6 +206,9 @@ static struct sl_tcp_conn *taken(struct sl_tcp_engine *tcp, uint32_t name, const
         return refused(error, -EADDRINUSE);
     if (saved->snd_nxt != conn->snd_end)
         return refused(error, -EBUSY);
+    if (has(saved, SL_TCP_SAVED_FIN_SENT) || // it would stand behind the residue's bytes
+        (tcp_has(conn, TCP_FIN_RECEIVED) && !has(saved, SL_TCP_SAVED_FIN_RECEIVED)))
+        return refused(error, -EINVAL);
     return resume(tcp, conn, saved, options, user);
 }
 

@@ -170,6 +170,9 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
 {
     const char *wrong = NULL;
 
+    MUST(conn->listener == TCP_NONE || tcp->listeners[conn->listener].in_use);
+    MUST(conn->listener == TCP_NONE || conn->state == SL_TCP_SYN_RECEIVED || conn->events & SL_TCP_ACCEPTED);
+
     if (conn->state == SL_TCP_CLOSED) {
         MUST(conn->sent_head == TCP_NONE && conn->tx_head == TCP_NONE && conn->rx_ranges == TCP_NONE);
         return NULL;
@@ -184,14 +187,19 @@ static const char *check_conn(const struct sl_tcp_engine *tcp, const struct tcp_
 static const char *check_listener(const struct sl_tcp_engine *tcp, uint32_t index)
 {
     const struct tcp_listener *listener = &tcp->listeners[index];
-    uint32_t n = 0, last = TCP_NONE;
+    uint32_t n = 0, given = 0, resets = 0, last = TCP_NONE;
 
     for (uint32_t i = listener->half_head; i != TCP_NONE; last = i, i = tcp_conn_at(tcp, i)->half_next, n++) {
         MUST(tcp_conn_at(tcp, i)->state == SL_TCP_SYN_RECEIVED);
         MUST(tcp_conn_at(tcp, i)->listener == index);
         MUST(tcp_conn_at(tcp, i)->half_prev == last);
+        given += tcp_conn_at(tcp, i)->fast_open;
     }
+    for (unsigned i = 0; i < TCP_FAST_OPEN_SLOTS; i++)
+        resets += listener->resets[i];
     MUST(n == listener->half_open);
+    MUST(given == listener->fast_open);
+    MUST(resets == listener->n_resets);
     return NULL;
 }
 

@@ -181,6 +181,8 @@ void tcp_residue_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const s
         tcp_end(tcp, conn, -ECONNRESET);
         return;
     }
+    if (in->flags & SL_TCP_CWR) // the peer has slowed down: our repetitions need not ask again (RFC 3168 section 6.1.3)
+        conn->flags &= ~(uint32_t)TCP_ECN_ECHO;
     if (!(in->flags & SL_TCP_ACK) || (tcp_seq_gt(in->ack, conn->snd_nxt) && tcp_unsent(conn)))
         return;
     ack.ack = tcp_seq_min(in->ack, conn->snd_nxt);

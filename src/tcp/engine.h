@@ -664,6 +664,8 @@ void tcp_time_wait_free(struct sl_tcp_engine *tcp, uint32_t index);
 void tcp_mss_update(struct tcp_conn *conn); // snd_mss of path and peer
 void tcp_mtu_lower(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint16_t mtu, uint8_t cause);
 void tcp_mtu_timeout(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint64_t now_us); // black holes
+void tcp_mtu_wait(struct tcp_conn *conn, uint64_t now_us); // path_mtu is what goes: larger ones when it is old
+void tcp_mtu_fit(struct tcp_conn *conn, uint64_t now_us); // to new options
 // Upward search (RFC 4821 section 7.3): payload of the probe to send now, 0: none is due.
 uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us);
 void tcp_mtu_probe_lose(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint32_t bytes);

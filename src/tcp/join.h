@@ -74,9 +74,12 @@ static_assert(sizeof(struct sl_tcp_saved) == 144, "lies in shared memory");
 // 0: all was acknowledged, `conn` is gone and no event tells of it. 1: `conn` is a residue now: sl_tcp_follow() it,
 // and give it its peer's segments by sl_tcp_residue_input() for as long as it lives; it ends with SL_TCP_ENDED as any
 // connection, and is the caller's to close. sl_tcp_close() before that leaves it to itself, sl_tcp_abort() drops its
-// bytes; neither sends. Errors, the connection untouched: -ENOTCONN (not ESTABLISHED yet, or over), -EAGAIN (bytes to
-// read), -EBUSY (bytes out of order are held), -EINPROGRESS (our FIN is queued or not acknowledged, both sides have
-// closed, or the caller has), -EALREADY (a residue).
+// bytes; neither sends. A residue holds its tuple; from its end, or a return of 0, the engine knows nothing of it any
+// more: sl_tcp_holds() is false, and config.held was told that it ends. Whoever has the saved state sees to it that
+// nobody else gets the port, and that its packets go on coming to where they are looked for. Errors, the connection
+// untouched: -ENOTCONN (not ESTABLISHED yet, or over), -EAGAIN (bytes to read), -EBUSY (bytes out of order are held),
+// -EINPROGRESS (our FIN is queued or not acknowledged, both sides have closed, or the caller has), -EALREADY (a
+// residue).
 int sl_tcp_detach(struct sl_tcp_conn *conn, struct sl_tcp_saved *saved, uint64_t now_us);
 
 // Makes a connection of a saved one, in the state it was in. What the peer holds us to is as it was (the window never
@@ -84,7 +87,8 @@ int sl_tcp_detach(struct sl_tcp_conn *conn, struct sl_tcp_saved *saved, uint64_t
 // of a restart after idle (RFC 5681 section 4.1), with the old slow-start threshold; the round trip's variance is what
 // it would be after one sample (RFC 9040 shares as much). Of `options` what was agreed with the peer has no say; the
 // MTU is the smaller one. An acknowledgement owed is sent with the next sl_tcp_output(). Where the residue of the very
-// same connection is there and nothing has been sent behind it, it is that connection again.
+// same connection is there and nothing has been sent behind it, it is that connection again, with its congestion control
+// whatever `options` says of that.
 //
 // The connection is the caller's: SL_TCP_WRITABLE, and SL_TCP_READABLE for a FIN that waits to be read, tell of it.
 // NULL and *error: -EADDRINUSE (the tuple is in use), -EBUSY (its residue is there, behind which others have sent),

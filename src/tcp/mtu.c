@@ -95,6 +95,25 @@ static void probe_next(struct tcp_conn *conn, uint64_t now_us)
     }
 }
 
+void tcp_mtu_wait(struct tcp_conn *conn, uint64_t now_us)
+{
+    conn->flags &= ~(uint32_t)TCP_MTU_PROBE_OUT;
+    conn->mtu_probe = mtu_full(conn);
+    conn->mtu_us = conn->path_mtu < conn->mtu_probe ? now_us + TCP_MTU_AGE_US : 0;
+}
+
+// What is in flight and larger is cut where it has to go again.
+void tcp_mtu_fit(struct tcp_conn *conn, uint64_t now_us)
+{
+    uint32_t most = tcp_max_u32(conn->options->mtu, mtu_floor(conn));
+
+    if (tcp_max_u32(conn->path_mtu, conn->mtu_probe) <= most)
+        return;
+    conn->path_mtu = (uint16_t)tcp_min_u32(conn->path_mtu, most);
+    tcp_mtu_wait(conn, now_us);
+    tcp_mss_update(conn);
+}
+
 uint32_t tcp_mtu_probe_room(const struct tcp_conn *conn, uint64_t now_us)
 {
     uint32_t room = conn->mtu_probe - TCP_HEADERS(tcp_is_v4(conn)) - (tcp_has(conn, TCP_TS_ON) ? 12 : 0);
@@ -122,9 +141,7 @@ void tcp_mtu_probe_ack(struct sl_tcp_engine *tcp, struct tcp_conn *conn)
     if (tcp_seq_lt(conn->snd_una, conn->mtu_probe_end))
         return;
     conn->path_mtu = conn->mtu_probe;
-    conn->flags &= ~(uint32_t)TCP_MTU_PROBE_OUT;
-    conn->mtu_probe = mtu_full(conn);
-    conn->mtu_us = conn->path_mtu < conn->mtu_probe ? tcp->now_us + TCP_MTU_AGE_US : 0;
+    tcp_mtu_wait(conn, tcp->now_us);
     tcp_mss_update(conn);
     tcp->counters.mtu_raises++;
     tcp_trace_add(tcp, conn, TCP_TRACE_MTU, 2, conn->snd_mss);

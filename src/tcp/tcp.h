@@ -229,7 +229,7 @@ enum sl_tcp_event_bit {
 struct sl_tcp_event {
     struct sl_tcp_conn *conn;
     void *user;          // of the connection
-    void *listener_user; // of its listener, with SL_TCP_ACCEPTED
+    void *listener_user; // of its listener, with SL_TCP_ACCEPTED; NULL: gone, as is the connection (SL_TCP_ENDED)
     uint8_t bits;
     int error; // -ECONNRESET, -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH
 };
@@ -237,7 +237,7 @@ struct sl_tcp_event {
 bool sl_tcp_event(struct sl_tcp_engine *tcp, struct sl_tcp_event *event); // the next one; false: none
 void sl_tcp_user_set(struct sl_tcp_conn *conn, void *user);
 void sl_tcp_options_set(struct sl_tcp_conn *conn, const struct sl_tcp_options *options,
-                        uint64_t now_us); // what may change
+                        uint64_t now_us); // what may change: congestion control stays what it began with
 
 // The next segments are acknowledged at once, and what was put off now; or (false) as RFC 9293 MUST-58 lets one put off.
 void sl_tcp_quick_ack(struct sl_tcp_conn *conn, bool quick, uint64_t now_us);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzzes the TCP endpoint, structured: the input is a program of small steps for live connections. Two engines talk over a
-// path of which every segment may be lost, doubled, held back or altered; a stranger adds segments aimed at the numbers
-// that matter; both applications send, read, close, connect anew and change their minds; time passes, sometimes hours of
-// it. After each step everything that
-// sl_tcp_check() knows must hold, and at the end no buffer may be left. Where nothing was altered or added, what is read
+// path of which every segment may be lost, doubled, held back or altered, or arrive in one burst with others; a stranger
+// adds segments aimed at the numbers that matter; both applications send, read, close, connect anew and change their
+// minds; time passes, sometimes hours of it. After each step everything that sl_tcp_check() knows must hold, and at the end no buffer may be left. Where nothing was altered or added, what is read
 // is what was sent.
 #include <errno.h>
 #include <stdbool.h>
@@ -171,20 +170,28 @@ static bool send(void *context, const struct sl_tcp_out *out)
     return true;
 }
 
-static void put(struct end *end, const struct sl_tcp_out *out, const uint8_t *payload)
+// As it comes to the engine; a payload lies in a block of its own.
+static struct sl_tcp_in arrived(const struct sl_tcp_out *out, const uint8_t *payload)
 {
     struct sl_tcp_in in = {.src = out->src, .dst = out->dst, .sport = out->sport, .dport = out->dport, .seq = out->seq,
                            .ack = out->ack, .window = out->window, .urgent = out->urgent, .flags = out->flags,
                            .ecn = out->ecn, .options_len = out->options_len, .options = out->options};
-    struct block *block = NULL;
+    struct block *block;
 
-    if (out->len) {
-        block = block_new(out->len);
-        memcpy(block->data, payload, out->len);
-        in.payload = (struct sl_tcp_chunk){block->data, out->len, out->len + (next8() & 1) * 2048u, block};
-    }
-    if (!sl_tcp_input(end->tcp, &in, world->now_us) && block)
-        release(block);
+    if (out->len == 0)
+        return in;
+    block = block_new(out->len);
+    memcpy(block->data, payload, out->len);
+    in.payload = (struct sl_tcp_chunk){block->data, out->len, out->len + (next8() & 1) * 2048u, block};
+    return in;
+}
+
+static void put(struct end *end, const struct sl_tcp_out *out, const uint8_t *payload)
+{
+    struct sl_tcp_in in = arrived(out, payload);
+
+    if (!sl_tcp_input(end->tcp, &in, world->now_us) && in.payload.owner)
+        release(in.payload.owner);
 }
 
 static void path_remove(unsigned to, unsigned i)
@@ -234,6 +241,29 @@ static void arrive(unsigned to, uint8_t how)
     free(copy.payload);
 }
 
+// The first `n` on their way arrive at once, one of them perhaps altered.
+static void arrive_together(unsigned to, unsigned n, uint8_t how)
+{
+    struct flight *path = world->path[to];
+    struct sl_tcp_in in[SL_TCP_BURST_MAX];
+    uint64_t kept;
+
+    n = n < world->n_path[to] ? n : world->n_path[to];
+    if (n == 0)
+        return;
+    if ((how & 0x70) == 0x70)
+        alter(&path[next8() % n].out);
+    for (unsigned i = 0; i < n; i++)
+        in[i] = arrived(&path[i].out, path[i].payload);
+    kept = sl_tcp_input_burst(world->end[to].tcp, in, n, world->now_us);
+    expect(n == SL_TCP_BURST_MAX || kept >> n == 0);
+    for (unsigned i = 0; i < n; i++)
+        if (!(kept >> i & 1) && in[i].payload.owner)
+            release(in[i].payload.owner);
+    while (n--)
+        path_remove(to, 0);
+}
+
 // All that is on its way arrives, and what it brings about, for some rounds.
 static void settle(void);
 
@@ -241,7 +271,10 @@ static void quiet(uint8_t rounds)
 {
     for (unsigned i = 0; i < 2u * (rounds & 7) + 1; i++) {
         while (world->n_path[i & 1])
-            arrive(i & 1, 0);
+            if (rounds & 2)
+                arrive_together(i & 1, SL_TCP_BURST_MAX, 0);
+            else
+                arrive(i & 1, 0);
         settle();
     }
 }
@@ -377,6 +410,7 @@ static void app_options(struct end *end)
     options.retries = more & 4 ? 3 : 15;
     options.fin_wait_2_ms = more & 8 ? 0 : 60000;
     options.keepalive_probes = more & 16 ? 2 : 9;
+    options.mtu = more & 32 ? 576 : world->options.mtu;
     options.no_delay = bits & 1;
     options.pacing = bits & 2;
     options.keepalive_idle_ms = bits & 4 ? 1000 : 0;
@@ -588,7 +622,7 @@ static void step(void)
 
     switch (op >> 1 & 15) {
     case 0: case 1: case 2: case 3: arrive(who, op >> 5 ? next8() : 0); break;
-    case 4: arrive(who, next8()); break;
+    case 4: if (op & 0x80) arrive_together(who, 2u << (op >> 5 & 3), next8()); else arrive(who, next8()); break;
     case 5: case 6: app_send(end, 1 + next16() % (op & 0x80 ? 30000 : 1500)); break;
     case 7: app_read(end, op & 0x80 ? UINT32_MAX : 1u + next8()); break;
     case 8: case 9: case 10: pass_time(next8()); break;
