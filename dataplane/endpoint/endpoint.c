@@ -138,6 +138,10 @@ void endpoint_free(struct endpoint *endpoint)
 {
     if (endpoint == NULL)
         return;
+    for (uint16_t i = 0; i < endpoint->out.count; i++)
+        rte_pktmbuf_free(endpoint->out.packet[i].m);
+    for (unsigned i = 0; i < endpoint->n_in; i++)
+        rte_pktmbuf_free(endpoint->in[i].payload.owner);
     sl_tcp_free(endpoint->tcp);
     sl_segment_close(&endpoint->segment);
     free(endpoint->conn);
@@ -246,6 +250,7 @@ static void service_adjust(struct endpoint *endpoint, uint16_t i, const struct s
     service->says = *says;
     if (!again)
         return;
+    endpoint->fed = true; // half-open connections are reset, and that has to leave
     if (service->listener)
         sl_tcp_unlisten(service->listener);
     if (!service_listen(endpoint, service))
