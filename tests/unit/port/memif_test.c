@@ -37,8 +37,10 @@ static int eal_start(void **state)
 
 static int eal_stop(void **state)
 {
+    usleep(200000); // the driver's interrupt thread hears of the last hang-ups first: cleaning up under it fails, or ends
+                    // the process
     rte_mempool_free(context.pool);
-    rte_eal_cleanup(); // fails where the driver's interrupt thread is just hearing of a hang-up; the process ends anyway
+    rte_eal_cleanup();
     return 0;
 }
 
