@@ -260,7 +260,8 @@ static void send_early(struct harness *h, uint32_t worker, struct peer *peer, co
     memset(options, 1, room);
     options[0] = 34;
     options[1] = (uint8_t)(2 + cookie_len);
-    memcpy(options + 2, cookie, cookie_len);
+    if (cookie_len)
+        memcpy(options + 2, cookie, cookie_len);
     ((struct sl_tcp *)harness_l4_of(m))->data_offset = (uint8_t)((20 + room) / 4 << 4);
     harness_fix_checksums(m);
     harness_send_to(h, worker, STAGE_LAN, &m, 1);
