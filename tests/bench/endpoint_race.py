@@ -30,7 +30,7 @@ def named(rtt, loss):
 
 def path_row(rtt, loss, pairs):
     """pairs: (ours, the kernel's) of each trial."""
-    return Row(SECTION, named(rtt, loss), "Mbit/s", f"{SECONDS} s each in turn, {len(pairs)} trials; a round trip's worth of queue",
+    return Row(SECTION, named(rtt, loss), "Mbit/s", f"{SECONDS} s each in turn, {len(pairs)} trial{'s' * (len(pairs) > 1)}; a round trip's worth of queue",
                Sample.of([ours for ours, _ in pairs]), Sample.of([theirs for _, theirs in pairs]), "Linux CUBIC",
                higher_is_better=True, bar=Bar(RATIO_BAR, of_ratio=True))
 
