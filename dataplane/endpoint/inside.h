@@ -19,9 +19,10 @@ struct endpoint_service {
     uint32_t connections;
 };
 
-struct endpoint_conn {        // by the engine's slot
-    struct sl_tcp_conn *conn; // NULL: none of a service
-    uint16_t service;         // index of its service
+struct endpoint_conn {             // of a service, by the engine's slot
+    struct endpoint_client client; // must be first
+    struct sl_tcp_conn *conn;      // NULL: none of a service
+    uint16_t service;              // index of its service
 };
 
 enum { PROBE_FREE, PROBE_ASKED, PROBE_OVER };

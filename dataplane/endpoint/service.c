@@ -81,7 +81,9 @@ static bool is_full(const struct endpoint_service *service, uint32_t workers)
     return limit && service->connections >= (limit + workers - 1) / workers;
 }
 
-static struct endpoint_conn *conn_begin(struct endpoint *endpoint, const struct sl_tcp_event *event)
+static void service_event(struct worker *worker, struct endpoint_client *client, const struct sl_tcp_event *event);
+
+static struct endpoint_client *conn_begin(struct endpoint *endpoint, const struct sl_tcp_event *event)
 {
     struct endpoint_service *service = event->listener_user;
     struct sl_tcp_info info;
@@ -92,10 +94,11 @@ static struct endpoint_conn *conn_begin(struct endpoint *endpoint, const struct 
     }
     sl_tcp_info(event->conn, &info);
     service->connections++;
-    endpoint->conn[info.slot] =
-        (struct endpoint_conn){.conn = event->conn, .service = (uint16_t)(service - endpoint->service)};
-    sl_tcp_user_set(event->conn, &endpoint->conn[info.slot]);
-    return &endpoint->conn[info.slot];
+    endpoint->conn[info.slot] = (struct endpoint_conn){.client.event = service_event,
+                                                       .conn = event->conn,
+                                                       .service = (uint16_t)(service - endpoint->service)};
+    sl_tcp_user_set(event->conn, &endpoint->conn[info.slot].client);
+    return &endpoint->conn[info.slot].client;
 }
 
 static void conn_forget(struct endpoint *endpoint, struct endpoint_conn *conn)
@@ -104,34 +107,28 @@ static void conn_forget(struct endpoint *endpoint, struct endpoint_conn *conn)
     *conn = (struct endpoint_conn){0};
 }
 
-// What is not the array's hangs on a connection that was opened here.
-static bool is_service(const struct endpoint *endpoint, const void *user)
+static void service_event(struct worker *worker, struct endpoint_client *client, const struct sl_tcp_event *event)
 {
-    uintptr_t at = (uintptr_t)user, first = (uintptr_t)endpoint->conn;
+    struct endpoint *endpoint = worker->endpoint;
+    struct endpoint_conn *conn = (struct endpoint_conn *)client;
 
-    return at - first < endpoint->connections * sizeof(*endpoint->conn);
-}
-
-static void event_handle(struct endpoint *endpoint, const struct sl_tcp_event *event)
-{
-    uint64_t now_us = endpoint->worker->now_us;
-    struct endpoint_conn *conn = event->user;
-
-    if (event->user && !is_service(endpoint, event->user)) {
-        struct endpoint_client *client = event->user;
-        client->event(endpoint->worker, client, event);
-        return;
-    }
-
-    if (event->bits & SL_TCP_ACCEPTED)
-        conn = conn_begin(endpoint, event);
-    if (conn == NULL)
-        return;
+    static_assert(offsetof(struct endpoint_conn, client) == 0, "a client is a service's connection");
     bool over = serve(endpoint, endpoint->service[conn->service].says.kind, event->conn);
     if (over || event->bits & SL_TCP_ENDED) {
         conn_forget(endpoint, conn);
-        sl_tcp_close(event->conn, now_us);
+        sl_tcp_close(event->conn, worker->now_us);
     }
+}
+
+// Whoever has a connection has it as a client; one that has just been accepted is a service's.
+static void event_handle(struct endpoint *endpoint, const struct sl_tcp_event *event)
+{
+    struct endpoint_client *client = event->user;
+
+    if (event->bits & SL_TCP_ACCEPTED)
+        client = conn_begin(endpoint, event);
+    if (client)
+        client->event(endpoint->worker, client, event);
 }
 
 uint32_t endpoint_serve(struct endpoint *endpoint)

@@ -41,7 +41,8 @@ static void window_opened(struct sl_tcp_engine *tcp, struct tcp_conn *conn, uint
     tcp_arm(tcp, conn);
 }
 
-// True: the window has changed. The newest segment tells it: by its number, then by what it acknowledges (MUST-... of section 3.8.6).
+// True: the window has changed. The newest segment tells it: by its number, then by what it acknowledges (RFC 9293
+// section 3.10.7.4).
 static bool update_window(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in)
 {
     uint32_t window = (uint32_t)in->window << (in->flags & SL_TCP_SYN ? 0 : conn->snd_wscale),
@@ -197,16 +198,16 @@ static void sample_begin(struct tcp_ack_sample *sample, const struct sl_tcp_engi
                          const struct sl_tcp_in *in, const struct tcp_options *options)
 {
     *sample = (struct tcp_ack_sample){.now_us = tcp->now_us,
-                                    .prior_pipe = tcp_pipe(conn),
-                                    .prior_una = conn->snd_una,
-                                    .prior_lost = conn->lost_total,
-                                    .prior_sacked = conn->sacked,
-                                    .prior_fack = conn->fack,
-                                    .same_ack = in->ack == conn->snd_una,
-                                    .timestamped = tcp_has(conn, TCP_TS_ON) &&
-                                                   options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
-                                    .tsecr = options->tsecr,
-                                    .has_data = in->payload.len != 0};
+                                      .prior_pipe = tcp_pipe(conn),
+                                      .prior_una = conn->snd_una,
+                                      .prior_lost = conn->lost_total,
+                                      .prior_sacked = conn->sacked,
+                                      .prior_fack = conn->fack,
+                                      .same_ack = in->ack == conn->snd_una,
+                                      .timestamped = tcp_has(conn, TCP_TS_ON) &&
+                                                     options->present & TCP_OPTION_TIMESTAMPS && options->tsecr,
+                                      .tsecr = options->tsecr,
+                                      .has_data = in->payload.len != 0};
 }
 
 bool tcp_ack_input(struct sl_tcp_engine *tcp, struct tcp_conn *conn, const struct sl_tcp_in *in,

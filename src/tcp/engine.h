@@ -607,6 +607,7 @@ uint32_t tcp_range_first(const struct sl_tcp_engine *tcp, uint32_t root);
 uint32_t tcp_range_last(const struct sl_tcp_engine *tcp, uint32_t root);
 void tcp_range_insert(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
 void tcp_range_remove(struct sl_tcp_engine *tcp, uint32_t *root, uint32_t index);
+
 // ---- rate.c: for connections with TCP_RATED only ------------------------------------------------------------------------
 void tcp_rate_begin(struct tcp_conn *conn, uint64_t now_us); // an acknowledgement comes
 void tcp_rate_check(struct tcp_conn *conn, uint64_t now_us); // is it the application that holds back?

@@ -93,18 +93,7 @@ static void leave(struct path *path, struct lane *lane, struct sl_tcp_engine *to
 {
     while (lane->head != lane->tail && lane->packets[lane->head % PACKETS].due_us <= path->now_us) {
         const struct sl_tcp_out *out = &lane->packets[lane->head++ % PACKETS].out;
-        struct sl_tcp_in in = {.src = out->src,
-                               .dst = out->dst,
-                               .sport = out->sport,
-                               .dport = out->dport,
-                               .seq = out->seq,
-                               .ack = out->ack,
-                               .window = out->window,
-                               .flags = out->flags,
-                               .ecn = out->ecn,
-                               .options_len = out->options_len,
-                               .options = out->options,
-                               .payload = {zeros, out->len, out->len, NULL}};
+        struct sl_tcp_in in = rig_in_of(out, (struct sl_tcp_chunk){zeros, out->len, out->len, NULL});
 
         sl_tcp_input(to, &in, path->now_us);
     }

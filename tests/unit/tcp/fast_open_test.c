@@ -70,6 +70,16 @@ static struct sl_tcp_conn *opened(struct rig *rig, struct tcp_options syn, uint3
     return conn;
 }
 
+// A rig and such a connection.
+static struct rig *with_text(struct sl_tcp_conn **conn, uint32_t len)
+{
+    struct sl_tcp_options options = fast();
+    struct rig *rig = listening(&options);
+
+    *conn = opened(rig, cookie_of(rig), len);
+    return rig;
+}
+
 static void from_port(struct rig *rig, unsigned port)
 {
     rig->remote_port = __builtin_bswap16((uint16_t)port);
@@ -354,10 +364,8 @@ static void a_tuple_that_waits_is_opened_again_with_its_data(void **state)
 // ---- what is sent before the handshake has ended -----------------------------------------------------------------
 static void rfc7413_4_2_2_the_answer_goes_out_behind_the_syn_ack(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_read(rig, conn, 0);
     rig_send(rig, conn, 0, 400);
@@ -373,10 +381,8 @@ static void rfc7413_4_2_2_the_answer_goes_out_behind_the_syn_ack(void **state)
 
 static void rfc7413_4_2_2_the_initial_window_bounds_it(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_send(rig, conn, 0, 40000);
     for (unsigned i = 0; i < 10; i++)
@@ -407,10 +413,8 @@ static void rfc7413_4_2_2_the_clients_window_bounds_it(void **state)
 
 static void rfc9293_3_10_4_a_fin_may_go_before_the_handshake_ends(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_read(rig, conn, 0);
     rig_send(rig, conn, 0, 50);
@@ -428,10 +432,8 @@ static void rfc9293_3_10_4_a_fin_may_go_before_the_handshake_ends(void **state)
 
 static void an_orphan_of_the_whole_exchange_ends_by_itself(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_read(rig, conn, 0);
     rig_send(rig, conn, 0, 50);
@@ -449,10 +451,8 @@ static void an_orphan_of_the_whole_exchange_ends_by_itself(void **state)
 
 static void closing_with_bytes_unread_resets(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     sl_tcp_close(conn, rig->now_us);
     rig_flush(rig);
@@ -488,10 +488,8 @@ static void rfc7413_4_2_2_only_the_syn_ack_is_repeated_and_without_the_option(vo
 
 static void what_a_lost_syn_ack_took_with_it_goes_again_at_once(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_send(rig, conn, 0, 400);
     rig_expect(rig, ACK | PSH, 1, 400, 101);
@@ -508,10 +506,8 @@ static void what_a_lost_syn_ack_took_with_it_goes_again_at_once(void **state)
 
 static void data_lost_behind_a_syn_ack_that_came_through_is_repeated(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_send(rig, conn, 0, 400);
     rig_drop_out(rig);
@@ -526,10 +522,8 @@ static void data_lost_behind_a_syn_ack_that_came_through_is_repeated(void **stat
 
 static void the_round_trip_counts_from_the_syn_ack(void **state)
 {
-    struct sl_tcp_options options = fast();
-    struct rig *rig = listening(&options);
-    struct tcp_options syn = cookie_of(rig);
-    struct sl_tcp_conn *conn = opened(rig, syn, 100);
+    struct sl_tcp_conn *conn;
+    struct rig *rig = with_text(&conn, 100);
 
     rig_wait(rig, 60 * RIG_MS);
     rig_send(rig, conn, 0, 400);

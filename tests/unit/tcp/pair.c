@@ -89,18 +89,7 @@ static void land(struct pair *pair, struct pair_flight *flight)
 {
     struct rig *rig = flight->to_server ? pair->server : pair->client;
     const struct sl_tcp_out *out = &flight->out;
-    struct sl_tcp_in in = {.src = out->src,
-                           .dst = out->dst,
-                           .sport = out->sport,
-                           .dport = out->dport,
-                           .seq = out->seq,
-                           .ack = out->ack,
-                           .window = out->window,
-                           .urgent = out->urgent,
-                           .flags = out->flags,
-                           .ecn = out->ecn,
-                           .options_len = out->options_len,
-                           .options = out->options};
+    struct sl_tcp_in in = rig_in_of(out, (struct sl_tcp_chunk){0});
 
     if (out->len)
         in.payload = landed(out);

@@ -394,3 +394,20 @@ struct rig *rig_with(struct sl_tcp_conn **conn, struct sl_tcp_options options, s
     *conn = rig_open_passive(rig, &options, syn, window);
     return rig;
 }
+
+struct sl_tcp_in rig_in_of(const struct sl_tcp_out *out, struct sl_tcp_chunk payload)
+{
+    return (struct sl_tcp_in){.src = out->src,
+                              .dst = out->dst,
+                              .sport = out->sport,
+                              .dport = out->dport,
+                              .seq = out->seq,
+                              .ack = out->ack,
+                              .window = out->window,
+                              .urgent = out->urgent,
+                              .flags = out->flags,
+                              .ecn = out->ecn,
+                              .options_len = out->options_len,
+                              .options = out->options,
+                              .payload = payload};
+}

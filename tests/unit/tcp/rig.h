@@ -108,6 +108,8 @@ uint32_t rig_read(struct rig *rig, struct sl_tcp_conn *conn, uint32_t offset); /
 bool rig_event(struct rig *rig, struct sl_tcp_event *event);
 enum sl_tcp_state rig_state(struct sl_tcp_conn *conn);
 struct sl_tcp_info rig_info(struct sl_tcp_conn *conn);
+// What the other end gets of a segment that went out, with this payload.
+struct sl_tcp_in rig_in_of(const struct sl_tcp_out *out, struct sl_tcp_chunk payload);
 void rig_flush(struct rig *rig); // sl_tcp_output() and the invariants
 
 #endif
