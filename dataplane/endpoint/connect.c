@@ -59,12 +59,6 @@ void endpoint_ports_taken(struct endpoint *endpoint, const struct sl_settings *s
 }
 
 // ---- the way -----------------------------------------------------------------------------------------------------
-static bool is_link_local(const struct sl_ip *ip)
-{
-    return sl_ip_is_v4(ip) ? ip->b[12] == 169 && ip->b[13] == 254
-                           : ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 static bool is_group(const struct sl_ip *ip)
 {
     return sl_ip_is_v4(ip) ? ip->b[12] >= 224 : ip->b[0] == 0xff;
@@ -104,7 +98,7 @@ static const struct sl_ip *address_of(const struct sl_port *port, const struct s
     for (uint32_t i = 0; i < port->addr_count && i < SL_MAX_PORT_ADDRS; i++) {
         const struct sl_port_addr *own = &port->addr[i];
 
-        if (sl_ip_is_v4(&own->ip) != sl_ip_is_v4(to) || is_link_local(&own->ip))
+        if (sl_ip_is_v4(&own->ip) != sl_ip_is_v4(to) || sl_ip_is_link_local_v6(&own->ip))
             continue;
         if (same_subnet(own, next))
             return &own->ip;
@@ -136,7 +130,7 @@ static bool is_own(const struct tables *tables, const struct sl_ip *local)
             continue;
         for (uint32_t i = 0; i < port->addr_count && i < SL_MAX_PORT_ADDRS; i++)
             if (sl_ip_equal(&port->addr[i].ip, local))
-                return !is_link_local(local);
+                return !sl_ip_is_link_local_v6(local);
     }
     return false;
 }
@@ -167,7 +161,7 @@ static int way_find(const struct endpoint *endpoint, const struct endpoint_reque
 
     if (tables == NULL)
         return -ENETUNREACH;
-    if (is_link_local(&request->remote) || is_group(&request->remote))
+    if (sl_ip_is_link_local_v6(&request->remote) || is_group(&request->remote))
         return -EINVAL;
     code = next_hop(tables, &request->remote, hash, &nexthop);
     if (code == 0)

@@ -10,12 +10,6 @@
 
 #define ICMP_HEADER 8 // bytes, of ICMP and ICMPv6 alike
 
-// Answers to link-local addresses have no port to leave by.
-static bool is_link_local(const struct sl_ip *ip)
-{
-    return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 bool endpoint_is_any(const struct sl_ip *ip)
 {
     return sl_ip_is_v4(ip) ? ip->w[3] == 0 : (ip->q[0] | ip->q[1]) == 0;
@@ -44,7 +38,8 @@ bool endpoint_concerns(const struct worker *worker, const struct packet *packet)
         packet->flags & (PACKET_FROM_HOST | PACKET_LATER_FRAGMENT) ||
         !(packet->flags & (PACKET_TCP | PACKET_ICMP_ERROR)))
         return false;
-    if (endpoint->ports[port / 64] >> port % 64 & 1 && !is_link_local(&local) &&
+    // Answers to link-local addresses have no port to leave by.
+    if (endpoint->ports[port / 64] >> port % 64 & 1 && !sl_ip_is_link_local_v6(&local) &&
         serves(endpoint, &local, port))
         return true;
     return port >= endpoint->live_first && port <= endpoint->live_last && endpoint_has(endpoint, packet);

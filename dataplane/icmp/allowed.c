@@ -34,7 +34,7 @@ static bool is_host_v6(const struct sl_ip *ip)
 {
     struct sl_ip low = {.b = {[15] = ip->b[15]}}; // :: and ::1
     bool unspecified_or_loopback = sl_ip_equal(ip, &low) && ip->b[15] <= 1;
-    bool link_local = ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
+    bool link_local = sl_ip_is_link_local_v6(ip);
 
     return ip->b[0] != 0xff && !unspecified_or_loopback && !link_local;
 }

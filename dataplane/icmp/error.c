@@ -15,16 +15,11 @@ enum {
 };
 
 // ---- who speaks -----------------------------------------------------------------------------------------
-static bool is_link_local_v6(const struct sl_ip *ip)
-{
-    return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 static const struct sl_ip *port_source(const struct sl_port *port, bool v4)
 {
     for (uint32_t i = 0; i < port->addr_count && i < SL_MAX_PORT_ADDRS; i++) {
         const struct sl_ip *ip = &port->addr[i].ip;
-        if (sl_ip_is_v4(ip) == v4 && !is_link_local_v6(ip))
+        if (sl_ip_is_v4(ip) == v4 && !sl_ip_is_link_local_v6(ip))
             return ip;
     }
     return NULL;

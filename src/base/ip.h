@@ -41,6 +41,12 @@ static inline bool sl_ip_is_v4(const struct sl_ip *ip)
     return ip->q[0] == 0 && ip->w[2] == SL_IP_V4_MARK;
 }
 
+// fe80::/10 (RFC 4291 section 2.5.6). False of IPv4, whose 169.254.0.0/16 a router's own links may well have.
+static inline bool sl_ip_is_link_local_v6(const struct sl_ip *ip)
+{
+    return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
+}
+
 static inline bool sl_ip_equal(const struct sl_ip *a, const struct sl_ip *b)
 {
     return ((a->q[0] ^ b->q[0]) | (a->q[1] ^ b->q[1])) == 0;

@@ -57,7 +57,7 @@ static void check_addresses(struct check *check, unsigned i)
 
         sl_ip_parse(endpoint->addresses[k], &ip);
         check_at(check, "endpoints[%u].addresses[%u]", i, k);
-        if (ip.b[0] == 0xfe && (ip.b[1] & 0xc0) == 0x80) {
+        if (sl_ip_is_link_local_v6(&ip)) {
             check_mend(check, "take another");
             check_error(check, "%s is link-local: answers would have no port to leave by",
                         endpoint->addresses[k]);

@@ -48,7 +48,7 @@ static void check_link_overlap(struct check *check, unsigned i)
             return;
         }
         // fe80::/10 is on every link (RFC 4291 section 2.5.6).
-        bool link_local = link->interface.ip.b[0] == 0xfe && (link->interface.ip.b[1] & 0xc0) == 0x80;
+        bool link_local = sl_ip_is_link_local_v6(&link->interface.ip);
         if (inside && link->port != other->port && !link_local) {
             check_mend(check, "give each port a subnet of its own");
             check_error(check, "overlaps %s of port '%s' on line %u",
@@ -108,7 +108,7 @@ static void check_neighbor(struct check *check, unsigned i)
         check_error(check, "%s is the gateway's own", neighbor->address);
         return;
     }
-    bool link_local = ip.b[0] == 0xfe && (ip.b[1] & 0xc0) == 0x80;
+    bool link_local = sl_ip_is_link_local_v6(&ip);
     if (link_local || check_link_of(check, &ip, port))
         return;
     link = check_link_of(check, &ip, -1);

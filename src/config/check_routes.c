@@ -8,11 +8,6 @@
 #include "config/file.h"
 #include "config/route_file.h"
 
-static bool is_link_local(const struct sl_ip *ip)
-{
-    return ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80;
-}
-
 // What is wrong with a gateway, in words; false where nothing is. `port` -1: none was named.
 static bool gateway_wrong(const struct check *check, const struct sl_prefix *prefix, const struct sl_ip *ip,
                           int port, char what[160], char mend[160])
@@ -26,10 +21,10 @@ static bool gateway_wrong(const struct check *check, const struct sl_prefix *pre
         snprintf(what, 160, "the gateway %s is not of the prefix's family", text);
     } else if (check_own(check, ip)) {
         snprintf(what, 160, "the gateway %s is an address of this gateway itself", text);
-    } else if (is_link_local(ip) && port < 0) {
+    } else if (sl_ip_is_link_local_v6(ip) && port < 0) {
         snprintf(what, 160, "the link-local gateway %s could be on any port", text);
         snprintf(mend, 160, "add 'port'");
-    } else if (link || (is_link_local(ip) && port >= 0)) {
+    } else if (link || (sl_ip_is_link_local_v6(ip) && port >= 0)) {
         return false;
     } else if ((other = check_link_of(check, ip, -1))) {
         snprintf(what, 160, "the gateway %s is not on port '%s' but on '%s'", text,
